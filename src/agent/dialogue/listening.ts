@@ -1,0 +1,239 @@
+import type { SttEvent } from '../../providers/ports.ts';
+import { isBackchannel } from '../speakable.ts';
+import type { DialogueInput, TurnRecord } from './inputs.ts';
+import { pauseSpeech, resumeSpeech } from './speaking.ts';
+import type { Draft, Speech } from './state.ts';
+import { abortGeneration, commitEager, interrupt, reply, startEager, wrapUp } from './thinking.ts';
+
+/** Silence after a possible barge-in without words, until the agent goes on (design, section 5.1). */
+const RESUME_AFTER_MS = 1200;
+/** Voice ended this long ago and a recogniser that ends turns itself said nothing at all: it is deaf. */
+const DEAF_AFTER_MS = 1000;
+/** Less voice than this may well be a click or a cough that no recogniser answers. */
+const DEAF_MIN_VOICE_MS = 500;
+/** Pauses before the 1st, 2nd and 3rd new recognition stream; after that it has failed for good. */
+const STT_RETRY_MS = [0, 500, 2000] as const;
+/** Digits that follow within this time are one entry. */
+const DIGIT_PAUSE_MS = 1000;
+const MAX_DIGITS = 32;
+const MAX_TEXT = 10_000;
+
+/** Opens the recogniser for the running leg. */
+export function openEars(d: Draft): void {
+  const stream = d.s.ears.stream + 1;
+  d.s.ears = { ...d.s.ears, stream, answered: true, capturing: false };
+  d.fx.push({ type: 'sttOpen', stream });
+}
+
+export function closeEars(d: Draft): void {
+  d.fx.push({ type: 'cancelTimer', name: 'endpoint' }, { type: 'cancelTimer', name: 'sttMute' }, { type: 'cancelTimer', name: 'sttRetry' });
+  d.fx.push({ type: 'sttClose', stream: d.s.ears.stream });
+  d.s.ears = { ...d.s.ears, capturing: false };
+}
+
+export function onVoice(d: Draft, input: Extract<DialogueInput, { type: 'voice' }>): void {
+  const { ears } = d.s;
+  switch (input.change) {
+    case 'started':
+      d.s.voice = { active: true, sustained: false, startedAt: d.t - input.voicedMs, lastVoicedAt: d.t };
+      d.s.ears = { ...ears, answered: false };
+      d.fx.push({ type: 'llmWarm' }, { type: 'cancelTimer', name: 'idle' }, { type: 'cancelTimer', name: 'resume' });
+      if (ears.endsTurns) return;
+      d.fx.push({ type: 'cancelTimer', name: 'endpoint' });
+      if (ears.capturing) return;
+      d.s.ears = { ...d.s.ears, utterance: ears.utterance + 1, capturing: true };
+      d.fx.push({ type: 'sttBegin', stream: ears.stream, utterance: ears.utterance + 1 });
+      return;
+    case 'sustained':
+      d.s.voice = { ...d.s.voice, sustained: true };
+      if (isAudible(d) && d.s.speech?.interruptible) pauseSpeech(d);
+      return;
+    case 'stopped':
+      d.s.voice = { ...d.s.voice, active: false, sustained: false, lastVoicedAt: d.t - input.silenceMs };
+      if (d.s.speech?.pausedAt !== undefined) {
+        d.fx.push({ type: 'setTimer', name: 'resume', ms: Math.max(0, RESUME_AFTER_MS - input.silenceMs) });
+      }
+      if (!ears.endsTurns && ears.capturing) {
+        d.fx.push({ type: 'setTimer', name: 'endpoint', ms: Math.max(0, d.s.config.endpointing.silenceMs - input.silenceMs) });
+      }
+      if (ears.endsTurns && !ears.answered && input.voicedMs >= DEAF_MIN_VOICE_MS) {
+        d.fx.push({ type: 'setTimer', name: 'sttMute', ms: Math.max(0, DEAF_AFTER_MS - input.silenceMs) });
+      }
+      armIdle(d);
+  }
+}
+
+/** Is agent audio reaching the caller right now? */
+function isAudible(d: Draft): boolean {
+  const { speech } = d.s;
+  return speech?.firstAudioAt !== undefined && d.playout.turn === speech.turn && d.playout.sentBytes > 0;
+}
+
+export function onStt(d: Draft, event: SttEvent): void {
+  if (event.type !== 'sttOpened' && event.type !== 'sttFailed') {
+    if (d.s.ears.failures > 0) d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'stt' } } });
+    d.s.ears = { ...d.s.ears, answered: true, failures: 0 };
+    d.fx.push({ type: 'cancelTimer', name: 'sttMute' });
+  }
+  switch (event.type) {
+    case 'sttOpened':
+      return;
+    case 'sttSpeechStarted':
+      d.fx.push({ type: 'llmWarm' }, { type: 'cancelTimer', name: 'idle' });
+      return;
+    case 'sttPartial':
+      onPartial(d, event.text.slice(0, MAX_TEXT));
+      return;
+    case 'sttEagerEndOfTurn':
+      if (!d.s.speech && d.s.phase === 'live' && event.text.trim() !== '') startEager(d, clean(event.text));
+      return;
+    case 'sttTurnResumed':
+      if (d.s.generation?.eagerFor !== undefined) abortGeneration(d);
+      return;
+    case 'sttEndOfTurn':
+      callerSaid(d, event.text);
+      return;
+    case 'sttUtterance':
+      if (event.utterance !== d.s.ears.utterance && event.text === '') return;
+      if (event.rejected && !d.s.speech) callerSaid(d, '[unclear]');
+      else callerSaid(d, event.text);
+      return;
+    case 'sttFailed':
+      onSttFailed(d, event);
+  }
+}
+
+/** Words while the caller speaks: they take the turn from an agent that may be interrupted. */
+function onPartial(d: Draft, text: string): void {
+  if (isBackchannel(text)) return;
+  beginCallerTurn(d);
+  d.fx.push({ type: 'event', event: { type: 'transcript.partial', data: { text } } });
+  d.fx.push({ type: 'cancelTimer', name: 'idle' });
+  if (d.s.speech?.interruptible) interrupt(d);
+}
+
+function beginCallerTurn(d: Draft): void {
+  if (d.s.callerTurn) return;
+  d.s.turn += 1;
+  const startMs = d.s.voice.startedAt > 0 ? d.s.voice.startedAt : d.t;
+  d.s.callerTurn = { turn: d.s.turn, startMs };
+  d.fx.push({ type: 'event', event: { type: 'turn.started', data: { turn: d.s.turn, role: 'caller' } } });
+}
+
+/** The caller's turn is over and `text` is what was said: empty for noise, sounds of agreement, nothing. */
+export function callerSaid(d: Draft, raw: string): void {
+  const text = clean(raw);
+  const { speech, generation } = d.s;
+  const nothing = text === '' || (isBackchannel(text) && speech !== undefined);
+  if (nothing) {
+    if (generation?.eagerFor !== undefined) abortGeneration(d);
+    resumeSpeech(d);
+    armIdle(d);
+    return;
+  }
+  const endedAt = d.s.voice.active ? d.t : Math.max(d.s.voice.lastVoicedAt, 0);
+  recordCallerTurn(d, text, endedAt);
+  d.s.reprompts = 0;
+  if (d.s.phase !== 'live') {
+    addUser(d, text);
+    d.s.replyOwed = true;
+    return;
+  }
+  if (speech && !speech.interruptible) {
+    addUser(d, text);
+    d.s.replyOwed = !endsCall(speech);
+    return;
+  }
+  if (!speech && generation?.eagerFor === text) {
+    addUser(d, text);
+    commitEager(d, generation, endedAt);
+    return;
+  }
+  interrupt(d);
+  addUser(d, text);
+  reply(d, endedAt);
+}
+
+function endsCall(speech: Speech): boolean {
+  return speech.after.some((action) => action.type !== 'dtmf');
+}
+
+function recordCallerTurn(d: Draft, text: string, endedAt: number): void {
+  beginCallerTurn(d);
+  const turn = d.s.callerTurn;
+  if (!turn) return;
+  const data: TurnRecord = {
+    turn: turn.turn,
+    role: 'caller',
+    text,
+    startMs: Math.round(turn.startMs),
+    endMs: Math.round(Math.max(endedAt, turn.startMs)),
+  };
+  d.fx.push({ type: 'event', event: { type: 'turn.ended', data } });
+  d.s.callerTurn = undefined;
+}
+
+/** Two contributions of the caller without an answer between them are one message. */
+export function addUser(d: Draft, text: string): void {
+  const last = d.s.history.at(-1);
+  d.s.history =
+    last?.role === 'user'
+      ? [...d.s.history.slice(0, -1), { role: 'user', content: `${last.content} ${text}` }]
+      : [...d.s.history, { role: 'user', content: text }];
+}
+
+function clean(text: string): string {
+  return text.slice(0, MAX_TEXT).replace(/\s+/gu, ' ').trim();
+}
+
+/** A key is meant: it takes the turn at once, without waiting for the rest of the entry. */
+export function onDigit(d: Draft, digit: string): void {
+  d.fx.push({ type: 'event', event: { type: 'dtmf.received', data: { digit } } });
+  d.s.digits = (d.s.digits + digit).slice(0, MAX_DIGITS);
+  if (d.s.speech?.interruptible) interrupt(d);
+  d.fx.push({ type: 'cancelTimer', name: 'idle' });
+  if (digit === '#' || d.s.digits.length === MAX_DIGITS) flushDigits(d);
+  else d.fx.push({ type: 'setTimer', name: 'digits', ms: DIGIT_PAUSE_MS });
+}
+
+export function flushDigits(d: Draft): void {
+  if (d.s.digits === '') return;
+  const digits = d.s.digits;
+  d.s.digits = '';
+  d.fx.push({ type: 'cancelTimer', name: 'digits' });
+  d.s.voice = { ...d.s.voice, lastVoicedAt: d.t };
+  callerSaid(d, `[pressed ${digits}]`);
+}
+
+export function onEndpoint(d: Draft): void {
+  if (!d.s.ears.capturing) return;
+  d.s.ears = { ...d.s.ears, capturing: false };
+  d.fx.push({ type: 'sttFinish', stream: d.s.ears.stream, utterance: d.s.ears.utterance });
+}
+
+function onSttFailed(d: Draft, event: Extract<SttEvent, { type: 'sttFailed' }>): void {
+  const { kind, message, retryable } = event.failure;
+  d.fx.push({ type: 'event', event: { type: 'provider.failed', data: { provider: 'stt', kind, message } } });
+  const wait = STT_RETRY_MS[d.s.ears.failures];
+  d.s.ears = { ...d.s.ears, failures: d.s.ears.failures + 1, capturing: false };
+  resumeSpeech(d);
+  if (!retryable || wait === undefined) wrapUp(d, 'provider_failure');
+  else d.fx.push({ type: 'setTimer', name: 'sttRetry', ms: wait });
+}
+
+/** The recogniser takes audio and says nothing: a new stream hears the rest. */
+export function onDeaf(d: Draft): void {
+  if (d.s.ears.answered) return;
+  d.fx.push({ type: 'sttClose', stream: d.s.ears.stream });
+  onSttFailed(d, {
+    type: 'sttFailed',
+    failure: { kind: 'stalled', message: 'the caller spoke and the recogniser said nothing', retryable: true },
+  });
+}
+
+/** Starts the wait for a quiet caller, when it is their turn. */
+export function armIdle(d: Draft): void {
+  const seconds = d.s.config.idle.afterSeconds;
+  if (seconds === 0 || d.s.phase !== 'live' || d.s.speech || d.s.generation || d.s.voice.active) return;
+  d.fx.push({ type: 'setTimer', name: 'idle', ms: seconds * 1000 });
+}

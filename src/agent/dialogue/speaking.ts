@@ -1,0 +1,290 @@
+import type { TtsEvent } from '../../providers/ports.ts';
+import { firstWords, heardWordCount, wordBorderBefore, wordsOf, type SpokenPiece } from '../heard.ts';
+import { speakable } from '../speakable.ts';
+import type { TurnLatency, TurnRecord } from './inputs.ts';
+import type { AfterSpeech, Draft, HistoryEntry, Speech } from './state.ts';
+
+/** Opens a new voice connection; the old one, if any, is closed first. */
+export function openVoice(d: Draft): void {
+  if (d.s.tts.session > 0) d.fx.push({ type: 'ttsClose', session: d.s.tts.session });
+  const session = d.s.tts.session + 1;
+  d.s.tts = { ...d.s.tts, session };
+  d.fx.push({ type: 'ttsOpen', session });
+}
+
+/** Begins an agent turn. The caller makes sure that none is running. */
+export function beginSpeech(
+  d: Draft,
+  kind: Speech['kind'],
+  options: { readonly interruptible?: boolean; readonly askedAt?: number; readonly after?: readonly AfterSpeech[] } = {},
+): void {
+  d.s.turn += 1;
+  d.s.speech = {
+    turn: d.s.turn,
+    kind,
+    interruptible: options.interruptible ?? true,
+    startedAt: d.t,
+    askedAt: options.askedAt,
+    endOfTurnAt: options.askedAt === undefined ? undefined : d.t,
+    firstTokenAt: undefined,
+    firstAudioAt: undefined,
+    segments: [{ text: '', toolCalls: [] }],
+    utterance: 0,
+    baseByte: 0,
+    baseWord: 0,
+    pieces: [],
+    textDone: false,
+    pausedAt: undefined,
+    after: options.after ?? [],
+    ttsFailures: 0,
+  };
+  d.fx.push({ type: 'cancelTimer', name: 'idle' });
+}
+
+/** A fixed line as a turn of its own. */
+export function sayLine(
+  d: Draft,
+  text: string,
+  options: { readonly interruptible?: boolean; readonly after?: readonly AfterSpeech[]; readonly kind?: Speech['kind'] } = {},
+): void {
+  beginSpeech(d, options.kind ?? 'line', options);
+  speak(d, text);
+  endText(d);
+}
+
+/** Adds text to the running turn; it goes to the voice at once. */
+export function speak(d: Draft, raw: string): void {
+  const speech = d.s.speech;
+  const text = speakable(raw);
+  if (!speech || text === '') return;
+  const last = speech.segments.at(-1);
+  const segments = [...speech.segments.slice(0, -1), { text: (last?.text ?? '') + text, toolCalls: last?.toolCalls ?? [] }];
+  d.s.speech = { ...speech, segments, firstTokenAt: speech.firstTokenAt ?? d.t };
+  // Only white space so far is nothing to say yet; it goes along with the first word.
+  if (speech.utterance === 0 && textOf(d.s.speech).trim() === '') return;
+  if (speech.utterance === 0) {
+    d.fx.push({ type: 'playBegin', turn: speech.turn });
+    beginUtterance(d);
+    d.fx.push({ type: 'ttsText', text: textOf(d.s.speech).trimStart() });
+  } else {
+    d.fx.push({ type: 'ttsText', text });
+  }
+}
+
+function beginUtterance(d: Draft): void {
+  const speech = d.s.speech;
+  if (!speech) return;
+  if (d.s.tts.session === 0) openVoice(d);
+  d.s.utterance += 1;
+  d.s.speech = { ...speech, utterance: d.s.utterance };
+  d.fx.push({ type: 'ttsBegin', session: d.s.tts.session, utterance: d.s.utterance, turn: speech.turn });
+}
+
+/** No more text in this turn. A turn without a word ends here. */
+export function endText(d: Draft): void {
+  const speech = d.s.speech;
+  if (!speech || speech.textDone) return;
+  d.s.speech = { ...speech, textDone: true };
+  if (speech.utterance > 0) d.fx.push({ type: 'ttsEnd' });
+}
+
+/** True when the turn has nothing to play and nothing more to say: it can end without waiting for playout. */
+export function isWordless(speech: Speech): boolean {
+  return speech.textDone && speech.utterance === 0;
+}
+
+export function textOf(speech: Speech): string {
+  return speech.segments.map((segment) => segment.text).join('');
+}
+
+/** Holds the audio for a possible barge-in: `clear` now, everything unheard is kept. */
+export function pauseSpeech(d: Draft): void {
+  const speech = d.s.speech;
+  if (!speech || speech.pausedAt !== undefined) return;
+  d.s.speech = { ...speech, pausedAt: d.t };
+  d.fx.push({ type: 'playPause' }, { type: 'setTimer', name: 'keepPaused', ms: KEEP_PAUSED_MS });
+}
+
+/** How long unheard audio is kept while it is unclear whether the caller took the turn (design, section 5.1). */
+const KEEP_PAUSED_MS = 10_000;
+
+/** A false alarm: goes on at the border of the word that was cut. */
+export function resumeSpeech(d: Draft): void {
+  const speech = d.s.speech;
+  if (speech?.pausedAt === undefined) return;
+  d.s.speech = { ...speech, pausedAt: undefined };
+  const fromByte = wordBorderBefore(textOf(speech), speech.pieces, heardBytes(d, speech), d.s.bytesPerMs);
+  d.fx.push(
+    { type: 'cancelTimer', name: 'keepPaused' },
+    { type: 'cancelTimer', name: 'resume' },
+    { type: 'playResume', fromByte: Math.floor(fromByte) },
+  );
+}
+
+function heardBytes(d: Draft, speech: Speech): number {
+  return d.playout.turn === speech.turn ? d.playout.heardBytes : 0;
+}
+
+function writtenBytes(d: Draft, speech: Speech): number {
+  return d.playout.turn === speech.turn ? d.playout.writtenBytes : 0;
+}
+
+/** Stops the running turn for good: history and transcript keep what was heard, no more. */
+export function cutSpeech(d: Draft): void {
+  const speech = d.s.speech;
+  if (!speech) return;
+  const heard = heardBytes(d, speech);
+  const text = textOf(speech);
+  const words = heardWordCount(text, speech.pieces, heard, d.s.bytesPerMs);
+  if (speech.utterance > 0) {
+    d.fx.push({ type: 'ttsCancel', heardMs: Math.max(0, heard - speech.baseByte) / d.s.bytesPerMs }, { type: 'playDrop' });
+  }
+  if (speech.pausedAt !== undefined) {
+    d.fx.push({ type: 'cancelTimer', name: 'keepPaused' }, { type: 'cancelTimer', name: 'resume' });
+  }
+  const unheardWords = wordsOf(text).length - words;
+  if (speech.firstAudioAt !== undefined) {
+    d.fx.push({
+      type: 'event',
+      event: { type: 'speech.interrupted', data: { turn: speech.turn, heard: firstWords(text, words), unheardWords } },
+    });
+  }
+  commit(d, speech, words, unheardWords > 0 || !speech.textDone);
+  for (const after of speech.after) settleAfter(d, after);
+  d.s.speech = undefined;
+}
+
+/** An action that will not happen any more still gives its tool call a result. */
+function settleAfter(d: Draft, after: AfterSpeech): void {
+  if (after.type !== 'hangup' && after.toolCallId !== undefined) {
+    d.s.toolResults = { ...d.s.toolResults, [after.toolCallId]: '{"status":"cancelled","reason":"the caller interrupted"}' };
+  }
+}
+
+/** The running turn was played to its end: history and transcript take all of it. */
+export function completeSpeech(d: Draft): readonly AfterSpeech[] {
+  const speech = d.s.speech;
+  if (!speech) return [];
+  commit(d, speech, wordsOf(textOf(speech)).length, false);
+  d.s.speech = undefined;
+  return speech.after;
+}
+
+function commit(d: Draft, speech: Speech, heardWords: number, interrupted: boolean): void {
+  const entries: HistoryEntry[] = [];
+  let left = heardWords;
+  for (const segment of speech.segments) {
+    const content = firstWords(segment.text, left);
+    left = Math.max(0, left - wordsOf(segment.text).length);
+    if (content !== '' || segment.toolCalls.length > 0) entries.push({ role: 'assistant', content, toolCalls: segment.toolCalls });
+  }
+  d.s.history = [...d.s.history, ...entries];
+  if (speech.firstAudioAt === undefined) return;
+  const data: TurnRecord = {
+    turn: speech.turn,
+    role: 'agent',
+    text: firstWords(textOf(speech), heardWords),
+    startMs: Math.round(speech.firstAudioAt),
+    endMs: Math.round(d.t),
+    ...(interrupted ? { interrupted } : {}),
+    ...latencyOf(speech),
+  };
+  d.fx.push({ type: 'event', event: { type: 'turn.ended', data } });
+}
+
+function latencyOf(speech: Speech): { latency?: TurnLatency } {
+  const asked = speech.askedAt;
+  if (asked === undefined) return {};
+  const since = (at: number | undefined): number | undefined => (at === undefined ? undefined : Math.round(at - asked));
+  const [endOfTurnMs, firstTokenMs, firstAudioMs] = [speech.endOfTurnAt, speech.firstTokenAt, speech.firstAudioAt].map(since);
+  return {
+    latency: {
+      ...(endOfTurnMs === undefined ? {} : { endOfTurnMs }),
+      ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
+      ...(firstAudioMs === undefined ? {} : { firstAudioMs }),
+    },
+  };
+}
+
+/** First audio of the running utterance arrived: the caller hears it within a frame, unless they are talking. */
+export function onFirstAudio(d: Draft, utterance: number): void {
+  const speech = d.s.speech;
+  if (speech?.utterance !== utterance) return;
+  if (speech.firstAudioAt === undefined) {
+    d.s.speech = { ...speech, firstAudioAt: d.t };
+    d.fx.push({ type: 'event', event: { type: 'turn.started', data: { turn: speech.turn, role: 'agent' } } });
+  }
+  if (d.s.voice.sustained && speech.interruptible) pauseSpeech(d);
+}
+
+/** @returns true when no voice of ours is left for the running turn. */
+export function onTts(d: Draft, event: Exclude<TtsEvent, { type: 'ttsAudio' }>): boolean {
+  const speech = d.s.speech;
+  switch (event.type) {
+    case 'ttsOpened':
+      return false;
+    case 'ttsSpoken':
+      // The ledger by marks is the one record of what was heard; the vendor's own account stands in the journal.
+      return false;
+    case 'ttsText':
+      if (speech?.utterance !== event.utterance) return false;
+      d.s.speech = { ...speech, pieces: [...speech.pieces, placePiece(event, speech.baseByte, d.s.bytesPerMs)] };
+      return false;
+    case 'ttsDone':
+      if (speech?.utterance !== event.utterance) return false;
+      if (d.s.tts.failures > 0) d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'tts' } } });
+      d.s.tts = { ...d.s.tts, failures: 0 };
+      d.fx.push({ type: 'playEnd', turn: speech.turn });
+      return false;
+    case 'ttsFailed':
+      return onTtsFailed(d, event);
+  }
+}
+
+function placePiece(event: SpokenPiece, baseByte: number, bytesPerMs: number): SpokenPiece {
+  const baseMs = baseByte / bytesPerMs;
+  const piece = { text: event.text, fromByte: event.fromByte + baseByte, toByte: event.toByte + baseByte };
+  if (!event.words) return piece;
+  return { ...piece, words: event.words.map((w) => ({ text: w.text, startMs: w.startMs + baseMs, endMs: w.endMs + baseMs })) };
+}
+
+/**
+ * The voice broke. Once per turn a new connection says the words that have no audio yet; when that fails too, or cannot
+ * help, the turn has no voice left.
+ */
+function onTtsFailed(d: Draft, event: Extract<TtsEvent, { type: 'ttsFailed' }>): boolean {
+  const { kind, message, retryable } = event.failure;
+  d.fx.push({ type: 'event', event: { type: 'provider.failed', data: { provider: 'tts', kind, message } } });
+  d.s.tts = { ...d.s.tts, failures: d.s.tts.failures + 1 };
+  const speech = d.s.speech;
+  const hit = speech !== undefined && speech.utterance > 0 && (event.utterance === undefined || event.utterance === speech.utterance);
+  if (!hit) {
+    // Idle: the next turn opens a new connection by itself.
+    d.fx.push({ type: 'ttsClose', session: d.s.tts.session });
+    if (retryable && d.s.tts.failures <= 3) openVoice(d);
+    return false;
+  }
+  const text = textOf(speech);
+  const written = writtenBytes(d, speech);
+  const words = written === 0 ? 0 : heardWordCount(text, speech.pieces, written, d.s.bytesPerMs);
+  const rest = wordsOf(text).slice(words).join(' ');
+  const covered = speech.pieces.reduce((sum, piece) => sum + wordsOf(piece.text).length, 0);
+  const said = wordsOf(text).slice(covered, words).join(' ');
+  const pieces = said === '' ? speech.pieces : [...speech.pieces, { text: said, fromByte: speech.pieces.at(-1)?.toByte ?? 0, toByte: written }];
+  d.s.speech = { ...speech, pieces, baseByte: written, baseWord: words, ttsFailures: speech.ttsFailures + 1 };
+  if (rest === '' && speech.textDone) {
+    d.fx.push({ type: 'playEnd', turn: speech.turn });
+    return false;
+  }
+  if (!retryable || speech.ttsFailures >= 1) return true;
+  openVoice(d);
+  beginUtterance(d);
+  if (rest !== '') d.fx.push({ type: 'ttsText', text: speech.textDone ? rest : `${rest} ` });
+  if (speech.textDone) d.fx.push({ type: 'ttsEnd' });
+  return false;
+}
+
+/** The words of the running turn that have no audio: for whoever speaks in our place. */
+export function unspokenText(speech: Speech): string {
+  return wordsOf(textOf(speech)).slice(speech.baseWord).join(' ');
+}

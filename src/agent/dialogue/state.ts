@@ -1,0 +1,196 @@
+import type { ChatMessage, ToolCall, ToolSpec } from '../../providers/ports.ts';
+import { builtInToolSpecs } from '../../tools/built-in.ts';
+import type { SpokenPiece } from '../heard.ts';
+import { fixedLines, type FixedLines } from '../lines.ts';
+import type { AgentConfig } from '../options.ts';
+import { fillIn, systemPrompt, type PromptFacts } from '../prompt.ts';
+import type { DialogueEffect, WrapUpReason } from './inputs.ts';
+
+/** A contribution to the conversation, in the order it was made. Tool results stand beside, by call id. */
+export type HistoryEntry =
+  | { readonly role: 'user'; readonly content: string }
+  | { readonly role: 'assistant'; readonly content: string; readonly toolCalls: readonly ToolCall[] };
+
+/** What happens once the running speech was played to its end. */
+export type AfterSpeech =
+  | { readonly type: 'hangup'; readonly reason: 'agent_hangup' | WrapUpReason }
+  | { readonly type: 'transfer'; readonly target: string; readonly to: string; readonly toolCallId: string | undefined }
+  | { readonly type: 'dtmf'; readonly digits: string; readonly toolCallId: string };
+
+/** Text between two tool rounds of one agent turn. */
+export interface Segment {
+  readonly text: string;
+  readonly toolCalls: readonly ToolCall[];
+}
+
+/** One agent turn, from the decision to answer until its last sample was played or cut. */
+export interface Speech {
+  readonly turn: number;
+  readonly kind: 'greeting' | 'reply' | 'line';
+  readonly interruptible: boolean;
+  readonly startedAt: number;
+  /** When the caller stopped speaking before this turn; undefined for turns nobody asked for. */
+  readonly askedAt: number | undefined;
+  readonly endOfTurnAt: number | undefined;
+  readonly firstTokenAt: number | undefined;
+  readonly firstAudioAt: number | undefined;
+  readonly segments: readonly Segment[];
+  /** The TTS utterance that speaks now, 0 before the first text. */
+  readonly utterance: number;
+  /** Where in the turn's audio and text that utterance begins (it is not the first one after a TTS failure). */
+  readonly baseByte: number;
+  readonly baseWord: number;
+  readonly pieces: readonly SpokenPiece[];
+  /** All text was decided; nothing more will be said in this turn. */
+  readonly textDone: boolean;
+  /** Set while a possible barge-in holds the audio. */
+  readonly pausedAt: number | undefined;
+  readonly after: readonly AfterSpeech[];
+  readonly ttsFailures: number;
+}
+
+export interface Generation {
+  readonly number: number;
+  /** Started on an eager end of turn with this text; nothing of it may leave before the commit. */
+  readonly eagerFor: string | undefined;
+  /** What an uncommitted generation has said so far. */
+  readonly held: readonly HeldEvent[];
+  readonly attempt: number;
+  readonly toolCalls: readonly ToolCall[];
+  readonly said: boolean;
+}
+
+export type HeldEvent =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'tool'; readonly call: ToolCall }
+  | { readonly type: 'done' };
+
+export interface DialogueState {
+  readonly config: AgentConfig;
+  readonly facts: PromptFacts;
+  readonly lines: FixedLines;
+  readonly tools: readonly ToolSpec[];
+  /** `before`: no audio yet. `down`: audio lost, being restored. `yielded`: a transfer is under way. */
+  readonly phase: 'before' | 'live' | 'down' | 'yielded' | 'closed';
+  readonly greeted: boolean;
+  readonly bytesPerMs: number;
+  readonly history: readonly HistoryEntry[];
+  readonly toolResults: Readonly<Record<string, string>>;
+  /** Numbers taken so far. */
+  readonly turn: number;
+  readonly utterance: number;
+  readonly generations: number;
+  readonly ears: {
+    readonly stream: number;
+    readonly endsTurns: boolean;
+    readonly failures: number;
+    /** Something was recognised since the caller's voice began. */
+    readonly answered: boolean;
+    /** Own-VAD utterance numbers: last begun, and whether it still runs. */
+    readonly utterance: number;
+    readonly capturing: boolean;
+  };
+  readonly voice: {
+    readonly active: boolean;
+    readonly sustained: boolean;
+    readonly startedAt: number;
+    readonly lastVoicedAt: number;
+  };
+  /** The caller's running turn once words of it are known. */
+  readonly callerTurn: { readonly turn: number; readonly startMs: number } | undefined;
+  readonly digits: string;
+  readonly generation: Generation | undefined;
+  readonly llmFailures: number;
+  readonly toolRounds: number;
+  readonly toolCallsTotal: number;
+  readonly tts: { readonly session: number; readonly failures: number };
+  readonly speech: Speech | undefined;
+  /** The caller said something that has had no answer yet because the agent may not be interrupted. */
+  readonly replyOwed: boolean;
+  readonly wrapUp: WrapUpReason | undefined;
+  readonly reprompts: number;
+  /** Lines from outside that wait for the running speech to end. */
+  readonly waitingLines: readonly string[];
+  /** The tool call that asked for the transfer under way. */
+  readonly transferCallId: string | undefined;
+}
+
+/** What playout knows at the moment of a step. All about the current (or last) turn. */
+export interface PlayoutView {
+  readonly turn: number;
+  readonly writtenBytes: number;
+  readonly sentBytes: number;
+  readonly heardBytes: number;
+}
+
+/** The mutable middle of one step: a copy of the state, the effects so far, the time. Never leaves the step. */
+export interface Draft {
+  s: { -readonly [K in keyof DialogueState]: DialogueState[K] };
+  readonly fx: DialogueEffect[];
+  readonly t: number;
+  readonly playout: PlayoutView;
+}
+
+export function createDialogue(
+  config: AgentConfig,
+  facts: PromptFacts,
+  resumed?: { readonly history: readonly HistoryEntry[]; readonly toolResults: Readonly<Record<string, string>>; readonly turn: number },
+): DialogueState {
+  return {
+    config,
+    facts,
+    lines: fixedLines(config.language),
+    tools: builtInToolSpecs(config.tools, Object.keys(config.transferTargets)),
+    phase: 'before',
+    greeted: resumed !== undefined,
+    bytesPerMs: 8,
+    history: resumed?.history ?? [],
+    toolResults: resumed?.toolResults ?? {},
+    turn: resumed?.turn ?? 0,
+    utterance: 0,
+    generations: 0,
+    ears: { stream: 0, endsTurns: true, failures: 0, answered: true, utterance: 0, capturing: false },
+    voice: { active: false, sustained: false, startedAt: 0, lastVoicedAt: 0 },
+    callerTurn: undefined,
+    digits: '',
+    generation: undefined,
+    llmFailures: 0,
+    toolRounds: 0,
+    toolCallsTotal: 0,
+    tts: { session: 0, failures: 0 },
+    speech: undefined,
+    replyOwed: false,
+    wrapUp: undefined,
+    reprompts: 0,
+    waitingLines: [],
+    transferCallId: undefined,
+  };
+}
+
+/** The greeting with its variables filled in, if the agent has one. */
+export function greetingOf(s: DialogueState): string {
+  return fillIn(s.config.greeting ?? '', s.config, s.facts);
+}
+
+/**
+ * The request's messages: system, history, and the running turn as it stands. Every tool call is followed by exactly one
+ * result.
+ */
+export function messagesOf(s: DialogueState): ChatMessage[] {
+  const messages: ChatMessage[] = [{ role: 'system', content: systemPrompt(s.config, s.facts) }];
+  const running: HistoryEntry[] = (s.speech?.segments ?? [])
+    .filter((segment) => segment.text !== '' || segment.toolCalls.length > 0)
+    .map((segment) => ({ role: 'assistant', content: segment.text.trim(), toolCalls: segment.toolCalls }));
+  for (const entry of [...s.history, ...running]) {
+    if (entry.role === 'user') {
+      messages.push(entry);
+      continue;
+    }
+    const { content, toolCalls } = entry;
+    messages.push(toolCalls.length > 0 ? { role: 'assistant', content, toolCalls } : { role: 'assistant', content });
+    for (const call of toolCalls) {
+      messages.push({ role: 'tool', toolCallId: call.id, content: s.toolResults[call.id] ?? '{"status":"unknown"}' });
+    }
+  }
+  return messages;
+}

@@ -1,0 +1,102 @@
+import type { TimedWord } from '../providers/ports.ts';
+
+/** A stretch of an utterance's audio whose text is known (from `ttsText`). Bytes count from the utterance's start. */
+export interface SpokenPiece {
+  readonly text: string;
+  readonly fromByte: number;
+  readonly toByte: number;
+  /** Word times in milliseconds from the utterance's start, when the voice knows them. */
+  readonly words?: readonly TimedWord[];
+}
+
+/** A word with the bytes that say it. */
+interface PlacedWord {
+  readonly fromByte: number;
+  readonly toByte: number;
+}
+
+/** Typical speech; used only for text whose audio has begun and whose end is not known yet. */
+const CHARS_PER_SECOND = 15;
+
+/** The words of a text as the ledger counts them: whatever stands between white space. */
+export function wordsOf(text: string): string[] {
+  return text.split(/\s+/u).filter((word) => word !== '');
+}
+
+/**
+ * Where each word of `text` lies in the audio of its utterance: by the voice's own word times where they are known, else
+ * spread over its piece by length. Text behind the last piece is placed at {@link CHARS_PER_SECOND}.
+ */
+function placeWords(text: string, pieces: readonly SpokenPiece[], bytesPerMs: number): PlacedWord[] {
+  const placed: PlacedWord[] = [];
+  for (const piece of pieces) {
+    const words = wordsOf(piece.text);
+    if (piece.words?.length === words.length) {
+      for (const word of piece.words) placed.push({ fromByte: word.startMs * bytesPerMs, toByte: word.endMs * bytesPerMs });
+    } else {
+      spread(placed, words, piece.fromByte, piece.toByte);
+    }
+  }
+  const rest = wordsOf(text).slice(placed.length);
+  if (rest.length > 0) {
+    const from = pieces.at(-1)?.toByte ?? 0;
+    const chars = rest.reduce((sum, word) => sum + word.length + 1, 0);
+    spread(placed, rest, from, from + (chars / CHARS_PER_SECOND) * 1000 * bytesPerMs);
+  }
+  return placed;
+}
+
+function spread(placed: PlacedWord[], words: readonly string[], fromByte: number, toByte: number): void {
+  const chars = words.reduce((sum, word) => sum + word.length + 1, 0);
+  let done = 0;
+  for (const word of words) {
+    const start = fromByte + ((toByte - fromByte) * done) / chars;
+    done += word.length + 1;
+    placed.push({ fromByte: start, toByte: fromByte + ((toByte - fromByte) * done) / chars });
+  }
+}
+
+/**
+ * How many words of `text` the caller heard when `heardBytes` of its audio were played. A word counts once half of it
+ * was heard.
+ */
+export function heardWordCount(
+  text: string,
+  pieces: readonly SpokenPiece[],
+  heardBytes: number,
+  bytesPerMs: number,
+): number {
+  let count = 0;
+  for (const word of placeWords(text, pieces, bytesPerMs)) {
+    if ((word.fromByte + word.toByte) / 2 > heardBytes) break;
+    count++;
+  }
+  return Math.min(count, wordsOf(text).length);
+}
+
+/** The byte at which the word begins that was cut by stopping at `heardBytes`: where resumed speech starts again. */
+export function wordBorderBefore(
+  text: string,
+  pieces: readonly SpokenPiece[],
+  heardBytes: number,
+  bytesPerMs: number,
+): number {
+  let border = 0;
+  for (const word of placeWords(text, pieces, bytesPerMs)) {
+    if (word.fromByte > heardBytes) break;
+    // A word that was heard to its end is not said twice.
+    border = word.toByte <= heardBytes ? word.toByte : word.fromByte;
+  }
+  return Math.min(border, heardBytes);
+}
+
+/** The first `count` words of `text`, with its own spacing. */
+export function firstWords(text: string, count: number): string {
+  if (count <= 0) return '';
+  let seen = 0;
+  for (const match of text.matchAll(/\S+/gu)) {
+    seen++;
+    if (seen === count) return text.slice(0, match.index + match[0].length).trimStart();
+  }
+  return text.trim();
+}

@@ -1,0 +1,46 @@
+import type { CommandOutcome, TelnyxApi, TelnyxCommand } from '../telnyx/commands.ts';
+import type { LegName } from './inputs.ts';
+
+interface Job {
+  readonly leg: LegName;
+  readonly callControlId: string;
+  readonly commandId: string;
+  readonly command: TelnyxCommand;
+  readonly done: (outcome: CommandOutcome) => void;
+}
+
+/**
+ * The Telnyx commands of one call, one in flight, in the order they were decided. A hangup empties its leg's queue and
+ * overtakes everything: nothing is said to a leg that is to end.
+ */
+export class CommandLane {
+  readonly #telnyx: TelnyxApi;
+  #queue: Job[] = [];
+  #busy = false;
+
+  constructor(telnyx: TelnyxApi) {
+    this.#telnyx = telnyx;
+  }
+
+  send(job: Job): void {
+    if (job.command.name === 'hangup') {
+      this.#queue = this.#queue.filter((waiting) => waiting.leg !== job.leg);
+      this.#telnyx.send(job.callControlId, job.commandId, job.command, job.done);
+      return;
+    }
+    this.#queue.push(job);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#busy) return;
+    const job = this.#queue.shift();
+    if (!job) return;
+    this.#busy = true;
+    this.#telnyx.send(job.callControlId, job.commandId, job.command, (outcome) => {
+      this.#busy = false;
+      job.done(outcome);
+      this.#next();
+    });
+  }
+}

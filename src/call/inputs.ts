@@ -1,0 +1,121 @@
+import type { DialogueEffect, DialogueEvent, DialogueInput } from '../agent/dialogue/inputs.ts';
+import type { G711 } from '../audio/format.ts';
+import type { CommandOutcome, LegStatus, TelnyxCommand } from '../telnyx/commands.ts';
+import type { TelnyxEvent } from '../telnyx/events.ts';
+
+/** Which party a leg belongs to: `caller` rang us, `callee` was dialled by us, `target1`, `target2` … were transferred to. */
+export type LegName = 'caller' | 'callee' | `target${number}`;
+
+/** Closed list of contract sections 5 and 7. */
+export type EndReason =
+  | 'caller_hangup'
+  | 'agent_hangup'
+  | 'api_hangup'
+  | 'transferred'
+  | 'no_answer'
+  | 'busy'
+  | 'rejected'
+  | 'machine'
+  | 'max_duration'
+  | 'no_media'
+  | 'silence'
+  | 'provider_failure'
+  | 'drain'
+  | 'crash_recovered'
+  | 'limit'
+  | 'stream_failed'
+  | 'codec_unsupported'
+  | 'error';
+
+/** What people and programs may do to a call, through the same door as everything else. */
+export type ControlAction =
+  | { readonly type: 'hangup'; readonly reason?: string }
+  | { readonly type: 'transfer'; readonly target: string; readonly to: string; readonly message?: string }
+  | { readonly type: 'dtmf'; readonly digits: string }
+  | { readonly type: 'say'; readonly text: string; readonly interrupt: boolean };
+
+/** Everything that can happen to a call. One journal line each, in one order. */
+export type CallInput =
+  | { readonly type: 'webhook'; readonly leg: LegName; readonly event: TelnyxEvent }
+  /** Telnyx opened the socket of stream `epoch`. */
+  | { readonly type: 'mediaOpened'; readonly leg: LegName; readonly epoch: number }
+  | { readonly type: 'mediaStarted'; readonly leg: LegName; readonly epoch: number; readonly streamId: string; readonly encoding: string; readonly sampleRate: number }
+  | { readonly type: 'mediaStopped'; readonly leg: LegName; readonly epoch: number }
+  | { readonly type: 'mediaClosed'; readonly leg: LegName; readonly epoch: number; readonly code: number; readonly why: string }
+  /** The announced codec cannot be used. */
+  | { readonly type: 'mediaUnsupported'; readonly leg: LegName; readonly epoch: number; readonly encoding: string }
+  | { readonly type: 'codecMismatch'; readonly leg: LegName; readonly announced: G711; readonly heard: G711 }
+  | { readonly type: 'commandDone'; readonly leg: LegName; readonly effect: number; readonly name: TelnyxCommand['name']; readonly tag?: string; readonly outcome: CommandOutcome }
+  | { readonly type: 'legStatus'; readonly leg: LegName; readonly status: LegStatus }
+  /** `quietMs`: how long the leg's audio has been missing, for `noMedia`. */
+  | { readonly type: 'timer'; readonly leg: LegName; readonly name: CallTimer; readonly quietMs?: number }
+  | { readonly type: 'control'; readonly action: ControlAction; readonly by: string }
+  /** The gateway closes: say goodbye and end; `now` leaves out the goodbye. */
+  | { readonly type: 'drain'; readonly now: boolean }
+  /** The process was late by this much. Noted; playout has caught up by itself. */
+  | { readonly type: 'stalled'; readonly ms: number }
+  /** First input after a restart: the call goes on from what the journal says. */
+  | { readonly type: 'recovered' }
+  /** Something in this call threw, or its inbox overflowed. */
+  | { readonly type: 'fault'; readonly message: string };
+
+export type CallTimer =
+  | 'answer' // answer was accepted, call.answered is missing
+  | 'start' // socket without `start`
+  | 'media' // answered, or streaming_start sent, and no stream came up
+  | 'noMedia'
+  | 'restore' // pause before the next streaming_start
+  | 'speakEnd'
+  | 'hangup' // hangup was accepted, call.hangup is missing
+  | 'status' // ask Telnyx again
+  | 'maxDuration'
+  | 'wrapUp' // the goodbye did not end the call in time
+  | 'transfer' // neither bridged nor failed in time
+  | 'bridge' // target answered, call.bridged is missing
+  | 'pair'; // one of a bridged pair ended, the other is still up
+
+/** A Telnyx command as the machine asks for it; the session adds ids, URL and client state. */
+export type CallCommand =
+  | { readonly name: 'answer'; readonly epoch: number }
+  | { readonly name: 'streamingStart'; readonly epoch: number }
+  | { readonly name: 'reject'; readonly cause: 'CALL_REJECTED' | 'USER_BUSY' }
+  | { readonly name: 'hangup' }
+  | { readonly name: 'transfer'; readonly to: string; readonly timeoutSecs: number; readonly timeLimitSecs: number }
+  | { readonly name: 'streamingStop' }
+  | { readonly name: 'speak'; readonly text: string }
+  | { readonly name: 'sendDtmf'; readonly digits: string };
+
+/** Everything a call does. One journal line each; intents are on file before they are carried out. */
+export type CallEffect =
+  | { readonly type: 'command'; readonly leg: LegName; readonly command: CallCommand; readonly tag?: string }
+  | { readonly type: 'askStatus'; readonly leg: LegName }
+  | { readonly type: 'closeMedia'; readonly leg: LegName; readonly code: number; readonly why: string }
+  | { readonly type: 'setTimer'; readonly leg: LegName; readonly name: CallTimer; readonly ms: number }
+  | { readonly type: 'cancelTimer'; readonly leg: LegName; readonly name: CallTimer }
+  | { readonly type: 'event'; readonly event: CallEvent }
+  /** To the dialogue machine, within the same step. */
+  | { readonly type: 'dialogue'; readonly input: DialogueInput }
+  /** The dialogue of this call ended; its providers are closed. All legs are down. Last effect of a call. */
+  | { readonly type: 'finished'; readonly reason: EndReason };
+
+/** Effects of both machines, as the session runs them. */
+export type AnyEffect = CallEffect | Exclude<DialogueEffect, { type: 'signal' }>;
+
+export type CallStatus = 'dialing' | 'ringing' | 'active' | 'transferring' | 'transferred' | 'ended';
+
+export type CallEvent =
+  | { readonly type: 'call.created'; readonly data: { readonly direction: 'inbound' | 'outbound'; readonly from: string; readonly to: string; readonly agent: string } }
+  | { readonly type: 'call.answered'; readonly data: Readonly<Record<string, never>> }
+  | { readonly type: 'call.updated'; readonly data: { readonly status: CallStatus; readonly stream?: 'up' | 'lost' | 'restored' } }
+  | { readonly type: 'transfer.started'; readonly data: { readonly target: string } }
+  | { readonly type: 'transfer.ended'; readonly data: { readonly target: string; readonly outcome: string } }
+  | { readonly type: 'dtmf.sent'; readonly data: { readonly digits: string } }
+  | { readonly type: 'recording.started' | 'recording.stopped'; readonly data: Readonly<Record<string, never>> }
+  | { readonly type: 'codec.mismatch'; readonly data: { readonly announced: string; readonly heard: string } }
+  | {
+      readonly type: 'call.ended';
+      readonly data: { readonly reason: EndReason; readonly durationMs: number; readonly cause?: string; readonly sipCode?: string };
+    };
+
+/** Every event type `/v1/events` can show. */
+export type PublicEvent = CallEvent | DialogueEvent;

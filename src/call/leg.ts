@@ -1,0 +1,179 @@
+import { currentTarget, isOver, isTarget, talkingLeg, updateLeg, type CallDraft, type Leg } from './state.ts';
+import type { CallStatus, CallTimer, EndReason, LegName } from './inputs.ts';
+import type { CommandOutcome, LegStatus } from '../telnyx/commands.ts';
+
+/** Pauses before each streaming_start; their number is the number of tries (telnyx.md: up to 3). */
+const RESTORE_PAUSE_MS = [300, 1000, 3000] as const;
+/** Not counted per loss but per call: a stream that comes and goes is a broken call. */
+const MAX_RESTORES = 10;
+const ANSWER_MS = 10_000;
+const MEDIA_MS = 10_000;
+const RESTORED_MEDIA_MS = 5_000;
+/** Contract section 4: a socket without `start`, counted from the later of upgrade and answer. */
+const START_MS = 5_000;
+/** Telnyx said stop: give call.hangup a moment before the stream is asked for again. */
+const STOPPED_MS = 1_000;
+const SPEAK_MS = 15_000;
+const HANGUP_MS = 10_000;
+const STATUS_RETRY_MS = 5_000;
+
+const LEG_TIMERS: readonly CallTimer[] = [
+  ...(['answer', 'start', 'media', 'noMedia', 'restore', 'speakEnd', 'hangup', 'status'] as const),
+  ...(['maxDuration', 'wrapUp', 'transfer', 'bridge', 'pair'] as const),
+];
+
+export function setTimer(d: CallDraft, leg: LegName, name: CallTimer, ms: number): void {
+  d.fx.push({ type: 'setTimer', leg, name, ms });
+}
+
+export function cancelTimers(d: CallDraft, leg: LegName, names: readonly CallTimer[]): void {
+  for (const name of names) d.fx.push({ type: 'cancelTimer', leg, name });
+}
+
+export function setStatus(d: CallDraft, status: CallStatus): void {
+  if (d.s.status === status) return;
+  d.s.status = status;
+  d.fx.push({ type: 'event', event: { type: 'call.updated', data: { status } } });
+}
+
+/** Takes an inbound call. */
+export function answer(d: CallDraft, leg: Leg): void {
+  updateLeg(d, leg.name, { phase: 'answering', epoch: leg.epoch + 1, socket: 'none' });
+  d.fx.push({ type: 'command', leg: leg.name, command: { name: 'answer', epoch: leg.epoch + 1 } });
+  setTimer(d, leg.name, 'answer', ANSWER_MS);
+}
+
+/** The far party is on the line: from the webhook, or because audio can only start after the answer. */
+export function onAnswered(d: CallDraft, leg: Leg): void {
+  if (leg.answered || isOver(leg)) return;
+  cancelTimers(d, leg.name, ['answer']);
+  const next = updateLeg(d, leg.name, { answered: true, phase: 'answered' });
+  if (isTarget(leg.name)) {
+    setTimer(d, leg.name, 'bridge', 3_000);
+    return;
+  }
+  d.s.answeredAt = d.t;
+  d.fx.push({ type: 'event', event: { type: 'call.answered', data: {} } });
+  setStatus(d, 'active');
+  setTimer(d, leg.name, 'maxDuration', d.s.limits.maxDurationMs);
+  if (next?.socket === 'open') setTimer(d, leg.name, 'start', START_MS);
+  if (next?.socket === 'none') setTimer(d, leg.name, 'media', MEDIA_MS);
+}
+
+export function onMediaOpened(d: CallDraft, leg: Leg): void {
+  if (isOver(leg)) return;
+  updateLeg(d, leg.name, { socket: 'open' });
+  if (leg.answered) setTimer(d, leg.name, 'start', START_MS);
+}
+
+export function onMediaStarted(d: CallDraft, leg: Leg, bytesPerMs: number): void {
+  if (isOver(leg) || leg.socket === 'started') return;
+  onAnswered(d, leg);
+  const restored = leg.epoch > 1;
+  cancelTimers(d, leg.name, ['start', 'media', 'restore']);
+  updateLeg(d, leg.name, { socket: 'started', restores: 0, phase: leg.phase === 'transferring' ? 'transferring' : 'streaming' });
+  if (leg.phase === 'transferring') return;
+  setTimer(d, leg.name, 'noMedia', d.s.limits.noMediaMs);
+  d.fx.push({ type: 'event', event: { type: 'call.updated', data: { status: d.s.status, stream: restored ? 'restored' : 'up' } } });
+  d.fx.push({ type: 'dialogue', input: { type: 'streamUp', bytesPerMs } });
+}
+
+/** The stream is over and the call may not be: wait a moment for call.hangup, then ask for a new one. */
+export function onMediaGone(d: CallDraft, leg: Leg): void {
+  if (isOver(leg) || leg.phase === 'bridged' || leg.phase === 'speaking') return;
+  const stopped = leg.socket === 'stopped';
+  updateLeg(d, leg.name, { socket: 'none' });
+  cancelTimers(d, leg.name, ['start', 'noMedia', 'media']);
+  if (leg.phase === 'transferring' || !leg.answered) return;
+  updateLeg(d, leg.name, { phase: 'restoring' });
+  if (leg.phase === 'streaming') {
+    d.fx.push({ type: 'event', event: { type: 'call.updated', data: { status: d.s.status, stream: 'lost' } } });
+    d.fx.push({ type: 'dialogue', input: { type: 'streamDown' } });
+  }
+  setTimer(d, leg.name, 'restore', Math.max(stopped ? STOPPED_MS : 0, RESTORE_PAUSE_MS[leg.restores] ?? 0));
+}
+
+/** Asks Telnyx for a new stream, or gives up on ours. */
+export function restore(d: CallDraft, leg: Leg): void {
+  if (isOver(leg) || leg.phase === 'bridged' || leg.socket === 'started') return;
+  if (leg.restores >= RESTORE_PAUSE_MS.length || leg.restoresTotal >= MAX_RESTORES) {
+    speakAndHangUp(d, leg, d.s.failureLine, 'stream_failed');
+    return;
+  }
+  const epoch = leg.epoch + 1;
+  updateLeg(d, leg.name, {
+    phase: leg.phase === 'transferring' ? 'transferring' : 'restoring',
+    epoch,
+    socket: 'none',
+    restores: leg.restores + 1,
+    restoresTotal: leg.restoresTotal + 1,
+  });
+  d.fx.push({ type: 'closeMedia', leg: leg.name, code: 1001, why: 'superseded' });
+  d.fx.push({ type: 'command', leg: leg.name, command: { name: 'streamingStart', epoch } });
+  setTimer(d, leg.name, 'media', RESTORED_MEDIA_MS);
+}
+
+/** A try to get a stream came to nothing: the next one after its pause. */
+export function onStreamFailed(d: CallDraft, leg: Leg): void {
+  if (isOver(leg) || leg.socket === 'started' || leg.phase === 'bridged' || leg.phase === 'speaking' || leg.phase === 'transferring') return;
+  cancelTimers(d, leg.name, ['media', 'start']);
+  updateLeg(d, leg.name, { phase: 'restoring', socket: 'none' });
+  setTimer(d, leg.name, 'restore', RESTORE_PAUSE_MS[leg.restores] ?? 0);
+}
+
+/** Our own audio is gone for good: Telnyx says one sentence, then the call ends. */
+export function speakAndHangUp(d: CallDraft, leg: Leg, text: string, reason: EndReason): void {
+  if (isOver(leg) || leg.phase === 'speaking') return;
+  d.s.endReason ??= reason;
+  updateLeg(d, leg.name, { phase: 'speaking' });
+  cancelTimers(d, leg.name, ['start', 'media', 'noMedia', 'restore']);
+  d.fx.push({ type: 'command', leg: leg.name, command: { name: 'speak', text } });
+  setTimer(d, leg.name, 'speakEnd', SPEAK_MS);
+}
+
+/** Ends a leg. It is over only when Telnyx says so. */
+export function hangUp(d: CallDraft, leg: Leg): void {
+  if (isOver(leg)) return;
+  cancelTimers(d, leg.name, LEG_TIMERS);
+  updateLeg(d, leg.name, { phase: 'ending' });
+  d.fx.push({ type: 'command', leg: leg.name, command: { name: 'hangup' } });
+}
+
+export function onHangupDone(d: CallDraft, leg: Leg, outcome: CommandOutcome): void {
+  if (leg.phase !== 'ending') return;
+  if (outcome.ok) setTimer(d, leg.name, 'hangup', HANGUP_MS);
+  else if (outcome.kind === 'gone') onLegEnded(d, leg);
+  else d.fx.push({ type: 'askStatus', leg: leg.name });
+}
+
+/** What `GET /calls/{id}` says decides; while it says nothing, it is asked again. */
+export function onStatus(d: CallDraft, leg: Leg, status: LegStatus): void {
+  if (leg.phase === 'ended') return;
+  if (!status.known) {
+    setTimer(d, leg.name, 'status', STATUS_RETRY_MS);
+    return;
+  }
+  if (!status.isAlive) {
+    onLegEnded(d, leg);
+    return;
+  }
+  if (leg.phase === 'ending') d.fx.push({ type: 'command', leg: leg.name, command: { name: 'hangup' } });
+  if (leg.phase === 'bridged') setTimer(d, leg.name, 'status', 60_000);
+}
+
+/** The leg is down, whoever ended it. */
+export function onLegEnded(d: CallDraft, leg: Leg): void {
+  if (leg.phase === 'ended') return;
+  cancelTimers(d, leg.name, LEG_TIMERS);
+  updateLeg(d, leg.name, { phase: 'ended' });
+  if (!isTarget(leg.name)) {
+    d.fx.push({ type: 'closeMedia', leg: leg.name, code: 1000, why: 'call ended' });
+    d.fx.push({ type: 'dialogue', input: { type: 'close' } });
+  }
+  const other = isTarget(leg.name) ? talkingLeg(d.s) : currentTarget(d.s);
+  // The partner of an ended leg has nobody to talk to; Telnyx ends it by itself, and if not, we do.
+  if (other && !isOver(other)) {
+    if (leg.phase === 'bridged') setTimer(d, other.name, 'pair', 5_000);
+    else if (!isTarget(leg.name)) hangUp(d, other);
+  }
+}

@@ -1,0 +1,213 @@
+import { createFramer, type Framer } from '../audio/frames.ts';
+import { bytesPerMs, frameBytes, PCMU_8K, type AudioFormat } from '../audio/format.ts';
+import { silence } from '../audio/codec.ts';
+import type { Log } from '../core/log.ts';
+import { CLEAR_MESSAGE, createMarkMessage, createMediaMessage, parseStreamMessage, type StreamMessage } from '../telnyx/stream-messages.ts';
+import { InboundAudio, type InboundSink } from './inbound-audio.ts';
+import type { CallInput, LegName } from './inputs.ts';
+import { Playout } from './playout.ts';
+import { Recorder } from './recorder.ts';
+
+/** A media WebSocket as the call sees it; the server wraps `ws`, tests give memory. */
+export interface MediaSocket {
+  send(text: string): void;
+  close(code: number, reason: string): void;
+  /** Bytes not yet taken by the kernel. */
+  readonly bufferedAmount: number;
+}
+
+/** What a leg's audio tells its session. */
+export interface MediaLegSink extends InboundSink {
+  input(input: CallInput): void;
+  digit(digit: string): void;
+  played(turn: number, by: 'mark' | 'clock'): void;
+  markEchoed(name: string): void;
+}
+
+/** Over this the far end has stopped reading; what we add would be heard minutes late or never. */
+const MAX_BUFFERED = 256 * 1024;
+/** Garbage messages that a socket may send before it is taken for hostile. */
+const MAX_BAD = 50;
+
+/** Counters of one leg's media, for the report, metrics and log. */
+export interface MediaCounters {
+  framesIn: number;
+  framesOut: number;
+  bad: number;
+  ignored: number;
+}
+
+/**
+ * One leg's audio, both ways: the sockets of its streams one after the other, the way in, playout on the way out, and the
+ * record of both.
+ */
+export class MediaLeg {
+  readonly leg: LegName;
+  readonly playout: Playout;
+  readonly recorder: Recorder;
+  readonly counters: MediaCounters = { framesIn: 0, framesOut: 0, bad: 0, ignored: 0 };
+  /** Time of the last inbound audio. */
+  lastFrameAt = 0;
+  readonly #sink: MediaLegSink;
+  readonly #log: Log;
+  readonly #outbound: AudioFormat;
+  readonly #framer: Framer;
+  readonly #sendFrame = (frame: Uint8Array): void => this.#send(createMediaMessage(frame));
+  #inbound: InboundAudio | undefined;
+  #socket: MediaSocket | undefined;
+  #epoch = 0;
+  #streamId: string | undefined;
+
+  constructor(leg: LegName, outbound: AudioFormat, sink: MediaLegSink, recorder: Recorder, log: Log) {
+    this.leg = leg;
+    this.#sink = sink;
+    this.#log = log;
+    this.#outbound = outbound;
+    this.recorder = recorder;
+    this.#framer = createFramer(frameBytes(outbound));
+    this.playout = new Playout(
+      {
+        frame: (bytes) => this.#framer.push(bytes, this.#sendFrame),
+        mark: (name) => this.#send(createMarkMessage(name)),
+        clear: () => this.#send(CLEAR_MESSAGE),
+        heard: (_turn, _from, bytes) => recorder.agent(bytes),
+        played: (turn, by) => sink.played(turn, by),
+      },
+      {
+        frameBytes: frameBytes(outbound),
+        bytesPerMs: bytesPerMs(outbound),
+        silence: (bytes) => silence(outbound, Math.ceil(bytes / bytesPerMs(outbound))).subarray(0, bytes),
+      },
+    );
+  }
+
+  /** Format of the caller's audio; what we asked for until Telnyx has announced it. */
+  get inboundFormat(): AudioFormat {
+    return this.#inbound?.format ?? this.#outbound;
+  }
+
+  /** A new socket takes over; what an older one still says is ignored. */
+  attach(epoch: number, socket: MediaSocket): void {
+    this.#epoch = epoch;
+    this.#socket = socket;
+    this.#streamId = undefined;
+  }
+
+  /** Closes the socket of the present stream, if there is one. */
+  close(code: number, reason: string): void {
+    this.#socket?.close(code, reason);
+  }
+
+  detach(epoch: number): void {
+    if (epoch !== this.#epoch) return;
+    this.#socket = undefined;
+    this.#inbound?.advance(Infinity);
+    this.recorder.flush();
+  }
+
+  due(): number {
+    return Math.min(this.playout.due(), this.#inbound?.due() ?? Infinity);
+  }
+
+  /** Does what is due by `t`: frames out, and frames in that were waited for too long. */
+  advance(t: number): void {
+    this.#inbound?.advance(t);
+    this.playout.advance(t);
+  }
+
+  /** One message of the socket of stream `epoch`, at `t`. Never throws on a peer's garbage. */
+  message(epoch: number, data: Buffer, t: number, callControlId: string): void {
+    if (epoch !== this.#epoch || !this.#socket) return;
+    const message = parseStreamMessage(data);
+    switch (message.event) {
+      case 'media':
+        if (message.track === 'outbound' || this.#streamId === undefined || !this.#inbound) {
+          this.counters.ignored++;
+          return;
+        }
+        this.counters.framesIn++;
+        this.lastFrameAt = t;
+        this.#inbound.write(message.chunk, message.payload, t);
+        return;
+      case 'start':
+        this.lastFrameAt = t;
+        this.#start(epoch, message, callControlId);
+        return;
+      case 'mark':
+        this.#sink.markEchoed(message.name);
+        return;
+      case 'dtmf':
+        if (this.#streamId !== undefined) this.#sink.digit(message.digit);
+        return;
+      case 'stop':
+        this.#sink.input({ type: 'mediaStopped', leg: this.leg, epoch });
+        return;
+      case 'error':
+        this.#log.warn({ telnyxCode: message.code, title: message.title }, 'media stream error frame');
+        return;
+      case 'bad':
+        this.#bad(message.reason);
+        return;
+      case 'connected':
+      case 'unknown':
+        return;
+    }
+  }
+
+  #start(epoch: number, message: Extract<StreamMessage, { event: 'start' }>, callControlId: string): void {
+    if (message.callControlId !== callControlId) {
+      this.#log.warn({}, 'media stream named another call; closed');
+      this.#socket?.close(1008, 'start names another call');
+      return;
+    }
+    if (this.#streamId !== undefined) {
+      if (message.streamId !== this.#streamId) this.#socket?.close(1008, 'second start');
+      return;
+    }
+    this.#streamId = message.streamId;
+    const format = readFormat(message);
+    if (!format) {
+      const encoding = message.format ? `${message.format.encoding}/${message.format.sampleRate ?? '?'}` : 'no media_format';
+      this.#sink.input({ type: 'mediaUnsupported', leg: this.leg, epoch, encoding });
+      return;
+    }
+    this.#inbound = new InboundAudio(format, this.#sink);
+    this.recorder.format('caller', format);
+    this.recorder.format('agent', this.#outbound);
+    const { streamId } = message;
+    this.#sink.input({ type: 'mediaStarted', leg: this.leg, epoch, streamId, encoding: format.codec, sampleRate: format.sampleRate });
+  }
+
+  #bad(reason: string): void {
+    this.counters.bad++;
+    this.#log.debug({ reason, bad: this.counters.bad }, 'media message dropped');
+    if (this.counters.bad === MAX_BAD) {
+      this.#log.warn({ bad: MAX_BAD }, 'media socket sends garbage; closed');
+      this.#socket?.close(1007, 'too many unreadable messages');
+    }
+  }
+
+  #send(text: string): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    if (socket.bufferedAmount > MAX_BUFFERED) {
+      this.#log.warn({ bufferedAmount: socket.bufferedAmount }, 'media socket does not read; closed');
+      socket.close(1013, 'not reading');
+      return;
+    }
+    this.counters.framesOut++;
+    socket.send(text);
+  }
+}
+
+/** What we can play, from what Telnyx announced. */
+function readFormat(message: Extract<StreamMessage, { event: 'start' }>): AudioFormat | undefined {
+  const { format } = message;
+  if (!format || (format.channels !== undefined && format.channels !== 1)) return undefined;
+  const encoding = format.encoding.toUpperCase();
+  const rate = format.sampleRate ?? 8000;
+  if (encoding === 'PCMU' && rate === 8000) return PCMU_8K;
+  if (encoding === 'PCMA' && rate === 8000) return { codec: 'PCMA', sampleRate: 8000 };
+  if (encoding === 'L16' && (rate === 8000 || rate === 16000)) return { codec: 'L16', sampleRate: rate, byteOrder: 'little' };
+  return undefined;
+}

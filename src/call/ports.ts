@@ -1,0 +1,42 @@
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { EndRecord, JournalRecord } from '../journal/format.ts';
+import type { LlmProvider, SttProvider, TtsProvider } from '../providers/ports.ts';
+import type { TelnyxApi } from '../telnyx/commands.ts';
+import type { LegName, PublicEvent } from './inputs.ts';
+import type { Wheel } from './wheel.ts';
+
+/** The journal of one call. */
+export interface CallJournal {
+  append(record: JournalRecord, onWritten?: () => void): void;
+  track(record: Uint8Array): void;
+  close(end: EndRecord): void;
+}
+
+export interface AgentProviders {
+  readonly stt: SttProvider;
+  readonly llm: LlmProvider;
+  readonly tts: TtsProvider;
+}
+
+/** An event as people get it. `id` increases over the whole gateway. */
+export type PublishedEvent = PublicEvent & { readonly id: string; readonly callId: string; readonly at: string };
+
+/** Everything a session needs from outside; memory in tests, the real thing in the gateway. */
+export interface CallPorts {
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly log: Log;
+  readonly telnyx: TelnyxApi;
+  readonly journal: CallJournal;
+  readonly providers: AgentProviders;
+  /** Makes the stream URL of `token` reachable for this leg and stream; replaces the leg's earlier token. */
+  expectMedia(token: string, leg: LegName, epoch: number): string;
+  /** The next event id. */
+  eventId(): string;
+  publish(event: PublishedEvent): void;
+  /** An intent waited 50 ms for its journal line and went out before it. */
+  journalBehind(): void;
+  /** All legs are down and the journal is closed: forget the call. */
+  finished(): void;
+}

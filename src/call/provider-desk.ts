@@ -1,0 +1,192 @@
+import type { DialogueEffect, DialogueInput } from '../agent/dialogue/inputs.ts';
+import type { AudioFormat } from '../audio/format.ts';
+import { bytesPerMs } from '../audio/format.ts';
+import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import type { LlmGeneration, ProviderFailure, SttStream, TtsEvent, TtsSession } from '../providers/ports.ts';
+import type { AgentProviders } from './ports.ts';
+
+/** Caller audio since the last recognised turn, kept for a recognition stream that replaces a broken one. */
+const EAR_MEMORY_MS = 3000;
+
+export interface DeskSink {
+  readonly clock: Clock;
+  readonly language: string;
+  /** Agent audio as it goes onto the wire. */
+  readonly outbound: AudioFormat;
+  inboundFormat(): AudioFormat;
+  input(input: DialogueInput): void;
+  /** Agent audio of `utterance`, which belongs to turn `turn`; `first` of that utterance. */
+  audio(utterance: number, turn: number, bytes: Uint8Array, first: boolean): void;
+}
+
+type ProviderEffect = Extract<
+  DialogueEffect,
+  { type: 'sttOpen' | 'sttBegin' | 'sttFinish' | 'sttClose' | 'llmWarm' | 'llmStart' | 'llmAbort' | 'ttsOpen' | 'ttsBegin' | 'ttsText' | 'ttsEnd' | 'ttsCancel' | 'ttsClose' }
+>;
+
+/** Holds one call's open provider streams: one ear, one thought, one voice. Carries out the dialogue's provider effects. */
+export class ProviderDesk {
+  readonly #providers: AgentProviders;
+  readonly #sink: DeskSink;
+  #ear: { readonly number: number; readonly stream: SttStream } | undefined;
+  #memory: Uint8Array[] = [];
+  #memoryBytes = 0;
+  #thought: { readonly number: number; readonly generation: LlmGeneration } | undefined;
+  #voice: { readonly number: number; readonly session: TtsSession } | undefined;
+  #speaking: { readonly utterance: number; readonly turn: number; begun: boolean } | undefined;
+  #closed = false;
+
+  constructor(providers: AgentProviders, sink: DeskSink) {
+    this.#providers = providers;
+    this.#sink = sink;
+  }
+
+  /** Caller audio, in order, original bytes. */
+  hear(bytes: Uint8Array): void {
+    this.#remember(bytes);
+    this.#ear?.stream.write(bytes);
+  }
+
+  /** The law of the caller's audio was not what it was said to be: the recogniser starts again with the right one. */
+  reopenEars(): void {
+    const number = this.#ear?.number;
+    if (number === undefined) return;
+    this.#ear?.stream.close();
+    this.#openEar(number, true);
+  }
+
+  run(effect: ProviderEffect): void {
+    switch (effect.type) {
+      case 'sttOpen':
+        this.#ear?.stream.close();
+        this.#openEar(effect.stream, effect.stream > 1);
+        return;
+      case 'sttBegin':
+        if (this.#ear?.number === effect.stream) this.#ear.stream.beginUtterance(effect.utterance);
+        return;
+      case 'sttFinish':
+        if (this.#ear?.number === effect.stream) this.#ear.stream.finishUtterance(effect.utterance);
+        return;
+      case 'sttClose':
+        if (this.#ear?.number !== effect.stream) return;
+        this.#ear.stream.close();
+        this.#ear = undefined;
+        return;
+      case 'llmWarm':
+        this.#providers.llm.warm();
+        return;
+      case 'llmStart':
+        this.#think(effect);
+        return;
+      case 'llmAbort':
+        if (this.#thought?.number !== effect.generation) return;
+        this.#thought.generation.abort();
+        this.#thought = undefined;
+        return;
+      case 'ttsOpen':
+        this.#openVoice(effect.session);
+        return;
+      case 'ttsBegin':
+        this.#speaking = { utterance: effect.utterance, turn: effect.turn, begun: false };
+        this.#voice?.session.begin(effect.utterance);
+        return;
+      case 'ttsText':
+        this.#voice?.session.text(effect.text);
+        return;
+      case 'ttsEnd':
+        this.#voice?.session.end();
+        return;
+      case 'ttsCancel':
+        this.#speaking = undefined;
+        this.#voice?.session.cancel(effect.heardMs);
+        return;
+      case 'ttsClose':
+        if (this.#voice?.number !== effect.session) return;
+        this.#voice.session.close();
+        this.#voice = undefined;
+    }
+  }
+
+  /** Everything is closed exactly once; nothing is told afterwards. */
+  close(): void {
+    this.#closed = true;
+    this.#ear?.stream.close();
+    this.#thought?.generation.abort();
+    this.#voice?.session.close();
+    this.#ear = this.#thought = this.#voice = this.#speaking = undefined;
+    this.#memory = [];
+  }
+
+  #openEar(number: number, again: boolean): void {
+    const format = this.#sink.inboundFormat();
+    try {
+      const stream = this.#providers.stt.open({ format, language: this.#sink.language, keyterms: [] }, (event) => {
+        if (this.#closed || (this.#ear && this.#ear.number !== number)) return;
+        if (event.type === 'sttEndOfTurn' || event.type === 'sttUtterance') this.#forget();
+        this.#sink.input({ type: 'stt', stream: number, event });
+      });
+      this.#ear = { number, stream };
+      this.#sink.input({ type: 'sttReady', stream: number, endsTurns: stream.endsTurns });
+      // A stream that takes over in the middle of a sentence hears its unanswered beginning too.
+      if (again && stream.endsTurns) for (const bytes of this.#memory) stream.write(bytes);
+    } catch (thrown) {
+      this.#sink.input({ type: 'stt', stream: number, event: { type: 'sttFailed', failure: failureOf(thrown) } });
+    }
+  }
+
+  #forget(): void {
+    this.#memory = [];
+    this.#memoryBytes = 0;
+  }
+
+  #remember(bytes: Uint8Array): void {
+    this.#memory.push(bytes.slice());
+    this.#memoryBytes += bytes.length;
+    const limit = EAR_MEMORY_MS * bytesPerMs(this.#sink.inboundFormat());
+    while (this.#memoryBytes > limit) this.#memoryBytes -= this.#memory.shift()?.length ?? 0;
+  }
+
+  #think(effect: Extract<ProviderEffect, { type: 'llmStart' }>): void {
+    const number = effect.generation;
+    this.#thought?.generation.abort();
+    this.#thought = undefined;
+    try {
+      const generation = this.#providers.llm.generate({ messages: effect.messages, tools: effect.tools }, (event) => {
+        if (!this.#closed) this.#sink.input({ type: 'llm', generation: number, event });
+      });
+      this.#thought = { number, generation };
+    } catch (thrown) {
+      this.#sink.input({ type: 'llm', generation: number, event: { type: 'llmFailed', failure: failureOf(thrown) } });
+    }
+  }
+
+  #openVoice(number: number): void {
+    this.#voice?.session.close();
+    this.#speaking = undefined;
+    try {
+      const session = this.#providers.tts.open({ format: this.#sink.outbound, language: this.#sink.language }, (event) => this.#onTts(number, event));
+      this.#voice = { number, session };
+    } catch (thrown) {
+      this.#sink.input({ type: 'tts', session: number, event: { type: 'ttsFailed', failure: failureOf(thrown) } });
+    }
+  }
+
+  #onTts(number: number, event: TtsEvent): void {
+    if (this.#closed || (this.#voice && this.#voice.number !== number)) return;
+    if (event.type !== 'ttsAudio') {
+      this.#sink.input({ type: 'tts', session: number, event });
+      return;
+    }
+    const speaking = this.#speaking;
+    if (speaking?.utterance !== event.utterance || event.bytes.length === 0) return;
+    const first = !speaking.begun;
+    speaking.begun = true;
+    this.#sink.audio(speaking.utterance, speaking.turn, event.bytes, first);
+  }
+}
+
+/** Adapters must not throw; if one does, it has failed. */
+function failureOf(thrown: unknown): ProviderFailure {
+  return { kind: 'connect', message: messageOf(thrown), retryable: false };
+}

@@ -1,0 +1,96 @@
+import { bytesPerMs, type AudioFormat } from '../audio/format.ts';
+import { encodeTrackRecord } from '../journal/tracks.ts';
+
+/** Audio per record: less would make the header a large part of the file, more would lose more in a crash. */
+const RECORD_MS = 400;
+/** Marks come back with some jitter; agent audio moves on the call's clock only when it is further off than this. */
+const SLACK_SAMPLES = 400;
+const CLOCK_RATE = 8;
+
+/**
+ * Lays both sides of a call on its own clock, the inbound sample count, and hands finished records to the journal's writer.
+ * Caller audio lies where it arrived, agent audio where it was heard.
+ */
+export class Recorder {
+  readonly #write: (record: Uint8Array) => void;
+  readonly #sides: { readonly caller: Side; readonly agent: Side };
+  #now: number;
+
+  /** @param samples where the clock stands, after a restart. */
+  constructor(samples: number, write: (record: Uint8Array) => void) {
+    this.#now = samples;
+    this.#write = write;
+    this.#sides = { caller: new Side('caller', write), agent: new Side('agent', write) };
+  }
+
+  /** Samples of 8 kHz heard from the caller so far: the call's clock. */
+  get samples(): number {
+    return this.#now;
+  }
+
+  format(side: 'caller' | 'agent', format: AudioFormat): void {
+    this.#sides[side].flush();
+    this.#sides[side].bytesPerSample = bytesPerMs(format) / CLOCK_RATE;
+    const { codec, sampleRate } = format;
+    this.#write(encodeTrackRecord({ kind: 'format', at: this.#now, side, codec, sampleRate }));
+  }
+
+  /** The next caller audio; moves the clock. */
+  caller(bytes: Uint8Array): void {
+    const side = this.#sides.caller;
+    side.add(this.#now, bytes);
+    this.#now += Math.round(bytes.length / side.bytesPerSample);
+  }
+
+  /** Agent audio whose last sample was heard just now. */
+  agent(bytes: Uint8Array): void {
+    const side = this.#sides.agent;
+    const start = Math.max(0, this.#now - Math.round(bytes.length / side.bytesPerSample));
+    const expected = side.end;
+    side.add(Math.abs(start - expected) <= SLACK_SAMPLES || start < expected ? expected : start, bytes);
+  }
+
+  flush(): void {
+    this.#sides.caller.flush();
+    this.#sides.agent.flush();
+  }
+}
+
+class Side {
+  readonly #kind: 'caller' | 'agent';
+  readonly #write: (record: Uint8Array) => void;
+  #at = 0;
+  #parts: Uint8Array[] = [];
+  #bytes = 0;
+  bytesPerSample = 1;
+
+  constructor(kind: 'caller' | 'agent', write: (record: Uint8Array) => void) {
+    this.#kind = kind;
+    this.#write = write;
+  }
+
+  /** Sample after the last one added. */
+  get end(): number {
+    return this.#at + Math.round(this.#bytes / this.bytesPerSample);
+  }
+
+  add(at: number, bytes: Uint8Array): void {
+    if (at !== this.end) {
+      this.flush();
+      this.#at = at;
+    }
+    this.#parts.push(bytes.slice());
+    this.#bytes += bytes.length;
+    if (this.#bytes >= RECORD_MS * CLOCK_RATE * this.bytesPerSample) this.flush();
+  }
+
+  flush(): void {
+    if (this.#bytes === 0) return;
+    const end = this.end;
+    const record = { kind: this.#kind, at: this.#at, bytes: Buffer.concat(this.#parts) };
+    this.#write(encodeTrackRecord(record));
+    this.#at = end;
+    this.#parts = [];
+    this.#bytes = 0;
+  }
+}

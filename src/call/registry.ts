@@ -1,0 +1,236 @@
+import { randomSeed, createIds } from '../core/ids.ts';
+import { maskNumber, type Log } from '../core/log.ts';
+import type { Clock } from '../core/clock.ts';
+import type { AgentConfig } from '../agent/options.ts';
+import { fixedLines } from '../agent/lines.ts';
+import type { TelnyxApi } from '../telnyx/commands.ts';
+import type { TelnyxEvent } from '../telnyx/events.ts';
+import type { LegName } from './inputs.ts';
+import type { CallPorts } from './ports.ts';
+import { agentFor, type Routing } from './routing.ts';
+import { Session, type SessionOptions } from './session.ts';
+import type { CallLimits, CallState } from './state.ts';
+
+/** An agent ready to take calls. */
+export interface ReadyAgent {
+  readonly config: AgentConfig;
+  readonly limits: CallLimits;
+}
+
+export interface RegistryOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly telnyx: TelnyxApi;
+  readonly routing: Routing;
+  readonly agents: ReadonlyMap<string, ReadyAgent>;
+  readonly maxConcurrentCalls: number;
+  /** Opens a new call's journal and gives what its session needs. */
+  open(callId: string, seed: string, agent: string, registry: CallRegistry): CallPorts;
+}
+
+/** What a webhook led to, for the HTTP answer and the metrics. */
+export type WebhookVerdict = 'taken' | 'unknown' | 'ended' | 'rejected' | 'draining';
+
+export interface MediaTicket {
+  readonly session: Session;
+  readonly leg: LegName;
+  readonly epoch: number;
+}
+
+/** Ended legs are remembered at least this long, so that a late `call.initiated` is not answered. */
+const TOMBSTONE_MS = 15 * 60_000;
+const MAX_TOMBSTONES = 50_000;
+
+/** All live calls of this process: finds the call a webhook or socket belongs to, and begins new ones. */
+export class CallRegistry {
+  readonly #options: RegistryOptions;
+  readonly #sessions = new Map<string, Session>();
+  /** Leg and session ids of calls that are over -> when. */
+  readonly #tombstones = new Map<string, number>();
+  readonly #tickets = new Map<string, MediaTicket>();
+  #draining = false;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  get sessions(): ReadonlyMap<string, Session> {
+    return this.#sessions;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  get full(): boolean {
+    return this.#sessions.size >= this.#options.maxConcurrentCalls;
+  }
+
+  /** From now on no new call is taken. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** One verified, first-time webhook. @param onJournaled runs when it is on file; at once when nothing is written. */
+  webhook(event: TelnyxEvent, onJournaled: () => void): WebhookVerdict {
+    const found = this.#find(event);
+    if (found) {
+      const { session, leg } = found;
+      session.post({ type: 'webhook', leg, event }, onJournaled);
+      return 'taken';
+    }
+    const verdict = this.#stranger(event, onJournaled);
+    if (verdict !== 'taken') onJournaled();
+    return verdict;
+  }
+
+  /** Makes `token` good for one upgrade; the leg's earlier tokens are void. */
+  expectMedia(token: string, ticket: MediaTicket): void {
+    for (const [old, { session, leg }] of this.#tickets) {
+      if (session === ticket.session && leg === ticket.leg) this.#tickets.delete(old);
+    }
+    this.#tickets.set(token, ticket);
+  }
+
+  /** Takes a media token; undefined when it is not good (unknown, used, superseded, its call over). */
+  redeem(token: string): MediaTicket | undefined {
+    const ticket = this.#tickets.get(token);
+    this.#tickets.delete(token);
+    return ticket;
+  }
+
+  /** A call after a restart goes on. */
+  adopt(session: Session): void {
+    this.#sessions.set(session.callId, session);
+  }
+
+  forget(session: Session): void {
+    this.#sessions.delete(session.callId);
+    for (const [token, ticket] of this.#tickets) if (ticket.session === session) this.#tickets.delete(token);
+    for (const leg of Object.values(session.state.legs)) {
+      this.#bury(leg.callControlId);
+      this.#bury(leg.callLegId);
+      this.#bury(leg.callSessionId);
+    }
+  }
+
+  #find(event: TelnyxEvent): { session: Session; leg: LegName } | undefined {
+    for (const session of this.#sessions.values()) {
+      const leg = session.legOf(event.callControlId, event.callLegId);
+      if (leg) return { session, leg };
+    }
+    if (event.type !== 'call.initiated' || event.direction !== 'outgoing' || event.callSessionId === undefined) return undefined;
+    for (const session of this.#sessions.values()) {
+      if (Object.values(session.state.legs).some((leg) => leg.callSessionId === event.callSessionId)) {
+        return { session, leg: session.nextTargetName() };
+      }
+    }
+    return undefined;
+  }
+
+  /** An event of no live call. */
+  #stranger(event: TelnyxEvent, onJournaled: () => void): WebhookVerdict {
+    const { log, telnyx } = this.#options;
+    if (event.type === 'call.hangup') {
+      this.#bury(event.callControlId);
+      this.#bury(event.callLegId);
+      return 'ended';
+    }
+    if (event.type !== 'call.initiated') {
+      log.debug({ event: event.type === 'other' ? event.eventType : event.type }, 'webhook for no live call');
+      return 'unknown';
+    }
+    if (this.#isBuried(event.callControlId) || this.#isBuried(event.callLegId)) return 'ended';
+    if (event.direction === 'outgoing') {
+      // A leg of a call that ended meanwhile: nobody is there to talk to it.
+      if (!this.#isBuried(event.callSessionId)) return 'unknown';
+      log.warn({}, 'a leg of an ended call came up; hung up');
+      telnyx.send(event.callControlId, createIds(randomSeed()).uuid('command'), { name: 'hangup' }, () => undefined);
+      return 'ended';
+    }
+    return this.#inbound(event, onJournaled);
+  }
+
+  #inbound(event: TelnyxEvent & { type: 'call.initiated' }, onJournaled: () => void): WebhookVerdict {
+    if (this.#draining) return 'draining';
+    const { routing, agents, log } = this.#options;
+    const name = agentFor(routing, event.to ?? '');
+    const agent = name === undefined ? undefined : agents.get(name);
+    if (name === undefined || !agent) {
+      log.warn({ to: maskNumber(event.to) }, 'no agent for this number and no defaultAgent: call rejected');
+      this.#reject(event, 'CALL_REJECTED');
+      return 'rejected';
+    }
+    if (this.full) {
+      log.warn({ limit: this.#options.maxConcurrentCalls }, 'gateway is full: call rejected as busy');
+      this.#reject(event, 'USER_BUSY');
+      return 'rejected';
+    }
+    const seed = randomSeed();
+    const callId = `call_${createIds(seed).hex('call')}`;
+    const session = this.#begin({
+      callId,
+      seed,
+      config: agent.config,
+      state: {
+        direction: 'inbound',
+        from: event.from ?? 'anonymous',
+        to: event.to ?? '',
+        agent: name,
+        status: 'ringing',
+        limits: agent.limits,
+        failureLine: fixedLines(agent.config.language).failure,
+        declared: declaredCodec(event.offeredCodecs),
+        legs: {},
+        transfer: undefined,
+        answeredAt: undefined,
+        endReason: undefined,
+        hangupCause: undefined,
+        sipCode: undefined,
+        finished: false,
+      },
+    });
+    session.post({ type: 'webhook', leg: 'caller', event }, onJournaled);
+    return 'taken';
+  }
+
+  #begin(options: Omit<SessionOptions, 'ports'>): Session {
+    const ports = this.#options.open(options.callId, options.seed, options.state.agent, this);
+    const session = new Session({ ...options, ports });
+    this.#sessions.set(options.callId, session);
+    return session;
+  }
+
+  #reject(event: TelnyxEvent, cause: 'CALL_REJECTED' | 'USER_BUSY'): void {
+    this.#bury(event.callControlId);
+    this.#bury(event.callLegId);
+    const commandId = createIds(randomSeed()).uuid('command');
+    this.#options.telnyx.send(event.callControlId, commandId, { name: 'reject', cause }, (outcome) => {
+      if (!outcome.ok && outcome.kind !== 'gone') this.#options.log.warn({ outcome: outcome.message }, 'reject failed');
+    });
+  }
+
+  #bury(id: string | undefined): void {
+    if (id === undefined || id === '') return;
+    const now = this.#options.clock.mono();
+    this.#tombstones.delete(id);
+    this.#tombstones.set(id, now);
+    for (const [old, at] of this.#tombstones) {
+      if (this.#tombstones.size <= MAX_TOMBSTONES && now - at < TOMBSTONE_MS) break;
+      this.#tombstones.delete(old);
+    }
+  }
+
+  #isBuried(id: string | undefined): boolean {
+    return id !== undefined && this.#tombstones.has(id);
+  }
+}
+
+/** The first of PCMU and PCMA that the far side offers; PCMU when it does not say (contract section 4). */
+function declaredCodec(offered: readonly string[]): CallState['declared'] {
+  for (const codec of offered) {
+    const name = codec.toUpperCase();
+    if (name === 'PCMU' || name === 'PCMA') return name;
+  }
+  return 'PCMU';
+}

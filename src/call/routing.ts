@@ -1,0 +1,23 @@
+import { z } from 'zod';
+
+const e164 = z.string().regex(/^\+[1-9]\d{1,14}$/, 'must be E.164 like "+13125550178"');
+
+/** Root keys of the config that decide which calls are taken (contract sections 3 and 7). */
+export const callOptions = {
+  numbers: z.record(e164, z.string()).default({}),
+  defaultAgent: z.string().optional(),
+  drainTimeoutSeconds: z.number().int().min(0).max(14_400).default(600),
+  maxDurationSeconds: z.number().int().min(5).max(14_400).default(3600),
+  noMediaSeconds: z.number().min(1).max(600).default(15),
+  maxConcurrentCalls: z.number().int().min(1).max(10_000).default(200),
+};
+
+export interface Routing {
+  readonly numbers: Readonly<Record<string, string>>;
+  readonly defaultAgent?: string | undefined;
+}
+
+/** Name of the agent that answers `number`; undefined when nobody does. */
+export function agentFor(routing: Routing, number: string): string | undefined {
+  return routing.numbers[number] ?? routing.defaultAgent;
+}

@@ -1,0 +1,12 @@
+export { createTelnyxEmulator } from './emulator.ts';
+export type { TelnyxEmulator, TelnyxEmulatorOptions } from './emulator.ts';
+export type { PlaceCallOptions } from './exchange.ts';
+export type { CallEvent, EmulatedCall } from './phone.ts';
+export type { EndedBy, LegIds, LegState } from './leg.ts';
+export type { ClearRecord, ReceivedFrame, Underrun } from './media.ts';
+export type { MarkRecord } from './playback.ts';
+export type { AnsweringTarget, TargetBehaviour, Targets } from './targets.ts';
+export type { ApiFault, ApiFaults, EmulatorFaults, MediaFaults, WebhookFaults } from './faults.ts';
+export type { ReceivedCommand } from './api.ts';
+export type { WebhookEvent, WebhookTry } from './webhooks.ts';
+export type { Account, AccountOptions, CallControlApplication, OutboundVoiceProfile, PhoneNumber } from './account.ts';
