@@ -1,14 +1,38 @@
 import { z } from 'zod';
+import type { BuiltInToolName } from '../tools/built-in.ts';
+
+/** One agent of the config file without its provider blocks, defaults filled in (contract, section 3). */
+export interface AgentConfig {
+  /** First words; `{{name}}` takes a variable. Without it the agent waits for the caller to speak. */
+  readonly greeting: string | undefined;
+  readonly instructions: string;
+  /** BCP 47. */
+  readonly language: string;
+  readonly tools: readonly BuiltInToolName[];
+  /** Name -> E.164 or `sip:` URI. The model only ever sees the names. */
+  readonly transferTargets: Readonly<Record<string, string>>;
+  /** A name in `transferTargets`: where a call goes whose providers are all gone. */
+  readonly fallbackTarget: string | undefined;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly recording: boolean;
+  readonly transcripts: boolean;
+  /** May the caller talk over the greeting? */
+  readonly interruptible: boolean;
+  /** `silenceMs`: silence that ends a turn when the recogniser does not decide itself. */
+  readonly endpointing: { readonly silenceMs: number };
+  /** `afterSeconds`: quiet after the agent's last word before it asks again; 0 turns idle handling off. */
+  readonly idle: { readonly afterSeconds: number; readonly reprompts: number };
+  /** 5 to 14400; the gateway's own limit when unset. */
+  readonly maxDurationSeconds: number | undefined;
+}
 
 /** E.164 (`+` and 7 to 15 digits) or a `sip:`/`sips:` URI: what a transfer target may be. */
-export const dialTarget: z.ZodString = z
+export const dialTarget: z.ZodType<string> = z
   .string()
   .regex(/^(\+[1-9]\d{6,14}|sips?:[^\s@]+@[^\s@]+)$/, 'must be E.164 like "+15105550200" or a "sip:" URI');
 
-const seconds = (from: number, to: number): z.ZodNumber => z.number().min(from).max(to);
-
-/** One agent of the config file (contract, section 3) without its provider blocks, which `config.ts` adds. */
-export const agentOptions = z.strictObject({
+/** The agent's own keys; `config.ts` adds the provider blocks to them. */
+export const agentShape: { readonly [K in keyof AgentConfig]: z.ZodType<AgentConfig[K]> } = {
   greeting: z.string().max(2000).optional(),
   instructions: z.string().default(''),
   language: z
@@ -21,23 +45,12 @@ export const agentOptions = z.strictObject({
   variables: z.record(z.string(), z.string()).default({}),
   recording: z.boolean().default(true),
   transcripts: z.boolean().default(true),
-  /** May the caller talk over the greeting? */
   interruptible: z.boolean().default(true),
-  endpointing: z
-    .strictObject({
-      /** Silence that ends a turn when the recogniser does not decide itself. */
-      silenceMs: z.number().int().min(200).max(3000).default(500),
-    })
-    .default({ silenceMs: 500 }),
+  endpointing: z.strictObject({ silenceMs: z.number().int().min(200).max(3000).default(500) }).default({ silenceMs: 500 }),
   idle: z
-    .strictObject({
-      /** Quiet seconds after the agent's last word before it asks again; 0 turns idle handling off. */
-      afterSeconds: seconds(0, 600).default(8),
-      reprompts: z.number().int().min(0).max(10).default(2),
-    })
+    .strictObject({ afterSeconds: z.number().min(0).max(600).default(8), reprompts: z.number().int().min(0).max(10).default(2) })
     .default({ afterSeconds: 8, reprompts: 2 }),
-  maxDurationSeconds: seconds(5, 14_400).optional(),
-});
+  maxDurationSeconds: z.number().min(5).max(14_400).optional(),
+};
 
-/** An agent as the gateway uses it, defaults filled in. */
-export type AgentConfig = Readonly<z.infer<typeof agentOptions>>;
+export const agentOptions: z.ZodType<AgentConfig> = z.strictObject(agentShape);

@@ -124,7 +124,7 @@ function predictionError(samples: Float64Array): number {
     r02 += now * two;
   }
   // 20 bits each, so that the products below, times 2^12, stay whole below 2^53.
-  const scale = 2 ** Math.max(0, Math.floor(log2(Math.max(r11, r22)) / BIT) - 19);
+  const scale = 1 << Math.max(0, Math.floor(log2(Math.max(r11, r22, 1)) / BIT) - 19);
   [r11, r12, r22, r01, r02] = [r11, r12, r22, r01, r02].map((r) => Math.round(r / scale)) as Sums;
   const determinant = r11 * r22 - r12 * r12;
   const first = determinant > 0 ? coefficient(r01 * r22 - r02 * r12, determinant) : 0;
@@ -168,5 +168,5 @@ function log2(value: number): number {
   let high = value;
   for (; high >= 0x8000_0000; high /= 2) whole++;
   const top = 31 - Math.clz32(high);
-  return (whole + top) * BIT + Math.floor((high / 2 ** top - 1) * BIT);
+  return (whole + top) * BIT + Math.floor((high / (1 << top) - 1) * BIT);
 }

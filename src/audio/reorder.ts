@@ -127,26 +127,27 @@ export function createReorder(options: ReorderOptions = {}): Reorder {
         sink.frame(payload);
         return;
       }
-      if (expected === undefined) startAt(chunk);
-      const ahead = chunk - (expected ?? chunk);
-      if (ahead < 0) {
-        if (!isRestart(chunk, chunk - ahead)) {
-          // A frame from before our first one is late, not double.
-          if (givenUp.delete(chunk) || chunk < origin) counters.late++;
-          else counters.duplicate++;
-          return;
-        }
+      let ahead = expected === undefined ? 0 : chunk - expected;
+      if (ahead > maxGap) {
         flush(Infinity, sink);
-        startAt(chunk);
-      } else if (ahead > maxGap) {
-        flush(Infinity, sink);
-        startAt(chunk);
-      } else if (ahead > 0) {
+        ahead = chunk - (expected ?? chunk);
+      }
+      if (ahead < 0 && !isRestart(chunk, chunk - ahead)) {
+        // A frame from before our first one is late, not double.
+        if (givenUp.delete(chunk) || chunk < origin) counters.late++;
+        else counters.duplicate++;
+        return;
+      }
+      pastRun = 0;
+      if (ahead > 0 && ahead <= maxGap) {
         hold(chunk, payload, t);
         if (held.length >= holdFrames) giveUpFirstGap(sink);
         return;
       }
-      pastRun = 0;
+      if (expected === undefined || ahead !== 0) {
+        flush(Infinity, sink);
+        startAt(chunk);
+      }
       if (held.length > 0) counters.reordered++;
       deliver(chunk, payload, sink);
       releaseInOrder(sink);

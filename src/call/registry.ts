@@ -84,6 +84,11 @@ export class CallRegistry {
     return verdict;
   }
 
+  /** Does this event belong to a call that is up? */
+  knows(event: TelnyxEvent): boolean {
+    return this.#find(event) !== undefined;
+  }
+
   /** Makes `token` good for one upgrade; the leg's earlier tokens are void. */
   expectMedia(token: string, ticket: MediaTicket): void {
     for (const [old, { session, leg }] of this.#tickets) {

@@ -2,8 +2,18 @@ import { z } from 'zod';
 
 const e164 = z.string().regex(/^\+[1-9]\d{1,14}$/, 'must be E.164 like "+13125550178"');
 
-/** Root keys of the config that decide which calls are taken (contract sections 3 and 7). */
-export const callOptions = {
+/** Root keys of the config that decide which calls are taken and how long they may last (contract sections 3 and 7). */
+export interface CallOptions {
+  /** E.164 -> agent name. */
+  readonly numbers: Readonly<Record<string, string>>;
+  readonly defaultAgent: string | undefined;
+  readonly drainTimeoutSeconds: number;
+  readonly maxDurationSeconds: number;
+  readonly noMediaSeconds: number;
+  readonly maxConcurrentCalls: number;
+}
+
+export const callShape: { readonly [K in keyof CallOptions]: z.ZodType<CallOptions[K]> } = {
   numbers: z.record(e164, z.string()).default({}),
   defaultAgent: z.string().optional(),
   drainTimeoutSeconds: z.number().int().min(0).max(14_400).default(600),

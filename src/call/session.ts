@@ -194,6 +194,12 @@ export class Session implements Timed {
     if (!this.#isClosed()) this.#ports.wheel.changed(this);
   }
 
+  /** Closes the books of a call that never had a leg: its process died before the first webhook was written. */
+  discard(): void {
+    this.#state = { ...this.#state, status: 'ended', finished: true };
+    this.#finish();
+  }
+
   #isClosed(): boolean {
     return this.#closed;
   }

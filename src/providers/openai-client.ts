@@ -42,9 +42,10 @@ export function createOpenAiClient(options: OpenAiClientOptions): OpenAiClient {
   let warmedAt = -Infinity;
 
   const sdk = new OpenAI({
-    // Every field that the SDK would else take from the environment is stated: configuration is read in one place.
+    // Stated, because the SDK would else take it from the environment: configuration is read in one place.
     apiKey: options.apiKey === '' ? 'none' : options.apiKey,
     baseURL: options.baseUrl ?? 'https://api.openai.com/v1',
+    adminAPIKey: null,
     organization: null,
     project: null,
     // A live turn cannot wait for the SDK's back-off (1.3 s for three tries on 503); the dialogue decides about retries.
@@ -127,8 +128,9 @@ function describe(thrown: unknown): Omit<ProviderFailure, 'message'> & { message
     return { ...ofStatus(status, thrown.code), status, message };
   }
   if (thrown instanceof SyntaxError) return { kind: 'malformed', message, retryable: true };
-  // undici's own error for a socket that died while the body came: `TypeError: terminated`.
-  if (thrown instanceof TypeError) return { kind: 'dropped', message, retryable: true };
+  // undici's own error for a socket that died while the body came: `TypeError: terminated`, with the socket's as cause.
+  if (thrown instanceof TypeError && thrown.cause instanceof Error)
+    return { kind: 'dropped', message, retryable: true };
   return { kind: 'malformed', message, retryable: false };
 }
 

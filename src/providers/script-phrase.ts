@@ -87,12 +87,11 @@ export function slotsOf(phrase: Phrase): readonly { readonly name: string; reado
   return phrase.kind === 'maybe' ? slotsOf(phrase.part) : [];
 }
 
-/** The slots that are filled whichever way the phrase is said. */
-export function slotsAlwaysFilled(phrase: Phrase): ReadonlySet<string> {
-  if (phrase.kind === 'slot') return new Set([phrase.name]);
-  if (phrase.kind === 'all') return phrase.parts.map(slotsAlwaysFilled).reduce((a, b) => a.union(b), new Set<string>());
-  if (phrase.kind === 'any') return phrase.options.map(slotsAlwaysFilled).reduce((a, b) => a.intersection(b));
-  return new Set();
+/** Is slot `name` filled whichever way the phrase is said? */
+export function alwaysFills(phrase: Phrase, name: string): boolean {
+  if (phrase.kind === 'slot') return phrase.name === name;
+  if (phrase.kind === 'all') return phrase.parts.some((part) => alwaysFills(part, name));
+  return phrase.kind === 'any' && phrase.options.every((option) => alwaysFills(option, name));
 }
 
 /** Every word the phrase can hold, its slots' words not included. */

@@ -19,10 +19,10 @@ export const BUILT_IN_SLOTS: SlotLists = new Map([
   ['day', said('today | tomorrow | monday | tuesday | wednesday | thursday | friday | saturday | sunday')],
 ]);
 
-/** A whole number from 0 to 99 in words; anything else stays as it is. */
+/** A number in words: 0 to 99 as people say it, longer ones digit by digit. */
 function spell(digits: string): string {
   const value = Number(digits);
-  if (digits.length > 2 || Number.isNaN(value)) return [...digits].map((d) => (d === '0' ? 'zero' : spell(d))).join(' ');
+  if (digits.length > 2) return digits.replace(/\d/g, (digit) => ` ${spell(digit)}`);
   if (value === 0) return 'zero';
   if (value < 10) return ONES[value - 1] ?? digits;
   if (value < 20) return TEENS[value - 10] ?? digits;

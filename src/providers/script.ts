@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { LineCounter, isNode, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import { LandlineError, messageOf } from '../core/errors.ts';
-import { parsePhrase, slotsAlwaysFilled, slotsOf, type Phrase, type SlotForm, type SlotLists } from './script-phrase.ts';
+import { parsePhrase, alwaysFills, slotsOf, type Phrase, type SlotForm, type SlotLists } from './script-phrase.ts';
 import { BUILT_IN_SLOTS } from './script-words.ts';
 
 /** A tool call at the end of a reply, as the model's tools are called (contract.md, section 3). */
@@ -75,9 +75,7 @@ const answerSchema = z.strictObject({ phrases, pressed: keys.optional() });
 
 const scriptSchema = z.strictObject({
   intents: z.record(line, intentSchema),
-  slots: z
-    .record(listName, z.union([z.array(line).min(1), z.record(line, phrases)]))
-    .optional(),
+  slots: z.record(listName, z.union([z.array(line).min(1), z.record(line, phrases)])).optional(),
   pronounce: z.record(z.string().regex(/^[a-z']+$/, 'must be one word in lower case'), line).optional(),
   yes: answerSchema.optional(),
   no: answerSchema.optional(),
@@ -208,7 +206,8 @@ function readIntent(
   const read = (intent.phrases ?? []).flatMap((text, i) => readPhrase(text, [...path, 'phrases', i], complain) ?? []);
   read.forEach((phrase, i) => {
     for (const { list } of slotsOf(phrase)) {
-      if (!slots.has(list)) complain([...path, 'phrases', i], `{${list}} is no slot; known are ${[...slots.keys()].join(', ')}`);
+      if (!slots.has(list))
+        complain([...path, 'phrases', i], `{${list}} is no slot; known are ${[...slots.keys()].join(', ')}`);
     }
   });
   const pressed = intent.pressed ?? [];
@@ -218,10 +217,10 @@ function readIntent(
   const repeats = intent.repeat ?? false;
   if (!intent.reply && !repeats && action?.tool !== 'send_dtmf') complain(path, 'needs a reply');
 
-  const filled = pressed.length > 0 ? new Set<string>() : read.map(slotsAlwaysFilled).reduce((a, b) => a.intersection(b), new Set(read.flatMap((phrase) => slotsOf(phrase).map((slot) => slot.name))));
+  const isFilled = (slot: string): boolean => pressed.length === 0 && read.every((phrase) => alwaysFills(phrase, slot));
   const texts = [...(intent.reply ?? []), ...(intent.confirm ? [intent.confirm] : [])];
   for (const slot of texts.flatMap((text) => [...text.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] ?? ''))) {
-    if (!filled.has(slot)) complain(path, `the reply uses {${slot}}, which not every way to say or press this fills`);
+    if (!isFilled(slot)) complain(path, `the reply uses {${slot}}, which not every way to say or press this fills`);
   }
   for (const other of intent.after ?? []) {
     if (!(other in file.intents)) complain([...path, 'after'], `there is no intent "${other}"`);
@@ -243,6 +242,7 @@ function readAction(intent: IntentFile, path: readonly PropertyKey[], complain: 
   if (intent.transfer !== undefined) actions.push({ tool: 'transfer_call', target: intent.transfer });
   if (intent.hangUp) actions.push({ tool: 'hang_up' });
   if (intent.sendDtmf !== undefined) actions.push({ tool: 'send_dtmf', digits: intent.sendDtmf });
-  if (actions.length + (intent.repeat ? 1 : 0) > 1) complain(path, 'can do only one of transfer, hangUp, sendDtmf and repeat');
+  if (actions.length + (intent.repeat ? 1 : 0) > 1)
+    complain(path, 'can do only one of transfer, hangUp, sendDtmf and repeat');
   return actions[0];
 }

@@ -19,8 +19,7 @@ export interface WorkerPool<Job, Result> {
 }
 
 export type JobOutcome<Result> =
-  | { readonly ok: true; readonly result: Result }
-  | { readonly ok: false; readonly failure: ProviderFailure };
+  { readonly ok: true; readonly result: Result } | { readonly ok: false; readonly failure: ProviderFailure };
 
 export interface PoolJob {
   /** `done` will not be called. A job that already runs is finished unseen. */

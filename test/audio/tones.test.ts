@@ -77,7 +77,9 @@ describe('DTMF', () => {
 
   test('each key carries its row and column and nothing else', () => {
     const five = dtmf('5', { toneMs: 200, gapMs: 0 });
-    const levels = [697, 770, 852, 941, 1209, 1336, 1477, 1633].map((hz) => Math.round(toneLevel(five, 8000, hz) / 1000));
+    const levels = [697, 770, 852, 941, 1209, 1336, 1477, 1633].map((hz) =>
+      Math.round(toneLevel(five, 8000, hz) / 1000),
+    );
 
     expect(levels).toEqual([0, 8, 0, 0, 0, 8, 0, 0]);
   });

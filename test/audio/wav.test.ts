@@ -24,9 +24,26 @@ interface Parts {
 }
 
 /** A WAV file by hand, so that the reader is not tested against the writer only. */
-function wav({ tag = 1, channels = 1, rate = 8000, bits = 16, extra = [], before = [], after = [], ...rest }: Parts): Uint8Array {
+function wav({
+  tag = 1,
+  channels = 1,
+  rate = 8000,
+  bits = 16,
+  extra = [],
+  before = [],
+  after = [],
+  ...rest
+}: Parts): Uint8Array {
   const block = rest.block ?? (bits / 8) * channels;
-  const format = [...u16(tag), ...u16(channels), ...u32(rate), ...u32(rate * block), ...u16(block), ...u16(bits), ...extra];
+  const format = [
+    ...u16(tag),
+    ...u16(channels),
+    ...u32(rate),
+    ...u32(rate * block),
+    ...u16(block),
+    ...u16(bits),
+    ...extra,
+  ];
   const body = [
     ...text('WAVEfmt '),
     ...u32(format.length),
@@ -82,12 +99,27 @@ describe('reads', () => {
       'PCMU',
       [32124],
     ],
-    ['chunks before the data, one of odd length with its padding', { before: [...text('LIST'), ...u32(3), 1, 2, 3, 0], data: u16(7) }, 'pcm16', [7]],
+    [
+      'chunks before the data, one of odd length with its padding',
+      { before: [...text('LIST'), ...u32(3), 1, 2, 3, 0], data: u16(7) },
+      'pcm16',
+      [7],
+    ],
     ['chunks after the data', { data: u16(7), after: [...text('LIST'), ...u32(2), 1, 2] }, 'pcm16', [7]],
     ['a data chunk cut short, dropping the half sample', { data: [7, 0, 9], dataSize: 1000 }, 'pcm16', [7]],
-    ['a streamed data size of 0xFFFFFFFF', { data: [7, 0, 9, 0], dataSize: 0xffffffff, riffSize: 0xffffffff }, 'pcm16', [7, 9]],
+    [
+      'a streamed data size of 0xFFFFFFFF',
+      { data: [7, 0, 9, 0], dataSize: 0xffffffff, riffSize: 0xffffffff },
+      'pcm16',
+      [7, 9],
+    ],
     ['a streamed data size of 0', { data: [7, 0, 9, 0], dataSize: 0, riffSize: 0 }, 'pcm16', [7, 9]],
-    ['a data size of 0 that is meant, with a chunk after it', { data: [], after: [...text('LIST'), ...u32(2), 1, 2] }, 'pcm16', []],
+    [
+      'a data size of 0 that is meant, with a chunk after it',
+      { data: [], after: [...text('LIST'), ...u32(2), 1, 2] },
+      'pcm16',
+      [],
+    ],
     ['no samples at all', { data: [] }, 'pcm16', []],
   ])('%s', (_, parts, encoding, samples) => {
     expect(readWav(wav(parts))).toEqual({ sampleRate: 8000, encoding, channels: [Int16Array.from(samples)] });
@@ -119,22 +151,38 @@ describe('refuses, with the byte and the reason', () => {
     ['another RIFF', Uint8Array.from(text('RIFF....AVI LIST')), 'at byte 8, expected "WAVE", found "AVI "'],
     ['only a header', Uint8Array.from(text('RIFF....WAVE')), 'at byte 12, the file ends without a "fmt " chunk'],
     ['no data chunk', wav({ data: [] }).subarray(0, 36), 'at byte 36, the file ends without a "data" chunk'],
-    ['data before its format', Uint8Array.from([...text('RIFF....WAVEdata'), ...u32(0)]), 'at byte 12, the "data" chunk comes before'],
+    [
+      'data before its format',
+      Uint8Array.from([...text('RIFF....WAVEdata'), ...u32(0)]),
+      'at byte 12, the "data" chunk comes before',
+    ],
     ['a cut format chunk', wav({ data: [] }).subarray(0, 30), 'at byte 20, the "fmt " chunk needs at least 16 bytes'],
     ['12-bit PCM', wav({ bits: 12, block: 2, data: [] }), 'at byte 20, format tag 0x1 with 12 bits is not supported'],
     ['64-bit float', wav({ tag: 3, bits: 64, data: [] }), 'format tag 0x3 with 64 bits'],
     ['ADPCM', wav({ tag: 2, bits: 4, block: 256, data: [] }), 'format tag 0x2 with 4 bits'],
-    ['extensible without its GUID', wav({ tag: 0xfffe, data: [] }), 'an extensible "fmt " chunk of 16 bytes has no format'],
+    [
+      'extensible without its GUID',
+      wav({ tag: 0xfffe, data: [] }),
+      'an extensible "fmt " chunk of 16 bytes has no format',
+    ],
     ['no channels', wav({ channels: 0, data: [] }), 'at byte 22, 0 channels'],
     ['33 channels', wav({ channels: 33, data: [] }), 'at byte 22, 33 channels'],
     ['a rate of 0', wav({ rate: 0, data: [] }), 'at byte 24, 0 Hz'],
-    ['a wrong block size', wav({ block: 3, data: [] }), 'at byte 32, 1 channels of 16 bits make blocks of 2 bytes, not 3'],
+    [
+      'a wrong block size',
+      wav({ block: 3, data: [] }),
+      'at byte 32, 1 channels of 16 bits make blocks of 2 bytes, not 3',
+    ],
   ])('%s', (_, bytes, message) => {
     expect(refusal(bytes)).toContain(message);
   });
 
   test('any damage to a good file gives a file or a LandlineError, never another error', () => {
-    const good = wav({ channels: 2, before: [...text('LIST'), ...u32(3), 1, 2, 3, 0], data: [1, 2, 3, 4].flatMap(u16) });
+    const good = wav({
+      channels: 2,
+      before: [...text('LIST'), ...u32(3), 1, 2, 3, 0],
+      data: [1, 2, 3, 4].flatMap(u16),
+    });
     const damage = fc.array(fc.tuple(fc.nat({ max: good.length - 1 }), fc.nat({ max: 255 })), { maxLength: 6 });
     fc.assert(
       fc.property(damage, fc.nat({ max: good.length }), (changes, length) => {
@@ -207,7 +255,15 @@ describe('writes', () => {
     const bytes = writeWav({ sampleRate: 8000, channels: [Int16Array.of(0)], encoding: 'PCMA' });
 
     expect([...bytes.subarray(20, 22)]).toEqual(u16(6));
-    expect([...bytes.subarray(38)]).toEqual([...text('fact'), ...u32(4), ...u32(1), ...text('data'), ...u32(1), 0xd5, 0]);
+    expect([...bytes.subarray(38)]).toEqual([
+      ...text('fact'),
+      ...u32(4),
+      ...u32(1),
+      ...text('data'),
+      ...u32(1),
+      0xd5,
+      0,
+    ]);
   });
 
   test.each([

@@ -242,7 +242,7 @@ export class FakeTts implements TtsProvider {
         if (this.manual) return;
         this.#clock.after(5, () => {
           if (utterance !== running) return;
-          const samples = sine({ hz: 400, ms: said.length * this.msPerChar, level: -12 });
+          const samples = sine({ hz: 400, ms: said.length * this.msPerChar });
           const bytes = encodeG711('PCMU', samples);
           // Uneven pieces, as voices send them.
           for (let at = 0; at < bytes.length; at += 1234) mine({ type: 'ttsAudio', utterance, bytes: bytes.slice(at, at + 1234) });
@@ -288,8 +288,10 @@ export interface World {
 }
 
 export function voice(ms: number): Int16Array {
-  // A syllable-like 300 Hz buzz: voice to an energy VAD.
-  return sine({ hz: 300, ms, level: -12 });
+  // A 300 Hz buzz that swells and fades like syllables: voice to an energy VAD, where a steady tone is line noise.
+  const samples = sine({ hz: 300, ms });
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.round((samples[i] ?? 0) * (0.3 + 0.7 * Math.abs(((i % 1600) - 800) / 800)));
+  return samples;
 }
 
 export function createWorld(config: Record<string, unknown> = {}, options: { readonly max?: number } = {}): World {

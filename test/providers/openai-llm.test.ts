@@ -104,6 +104,7 @@ describe('an answer', () => {
     ['length', 'length'],
     ['content_filter', 'filtered'],
     ['eos', 'stop'],
+    ['tool_calls', 'stop'],
   ])('with finish_reason %s is done as %s', async (wire, finish) => {
     const emulator = await emulate({ chat: [{ text: 'Well', finish: wire }] });
 
@@ -411,6 +412,12 @@ describe('faults', () => {
       retryable: true,
       message: expect.stringContaining('ECONNREFUSED') as string,
     });
+  });
+
+  test('a server that says itself that it gave up', async () => {
+    const emulator = await emulate({ chat: [{ frames: [frame({ content: 'Well' }), frame({}, 'error')] }] });
+
+    expect(failureOf(await generate(llmAt(emulator)))).toMatchObject({ kind: 'truncated', retryable: true });
   });
 
   test('a base URL without /v1', async () => {

@@ -27,7 +27,7 @@ interface Bench {
   /** Warnings of the adapter. */
   readonly warnings: LogFields[];
   /** Waits for so many answers (or failures). */
-  answers(count: number): Promise<SttEvent[]>;
+  readonly answers: (count: number) => Promise<SttEvent[]>;
 }
 
 async function setUp(

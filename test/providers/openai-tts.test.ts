@@ -30,9 +30,9 @@ interface Bench {
   readonly session: TtsSession;
   readonly events: TtsEvent[];
   /** Speech requests so far, by their input. */
-  inputs(): unknown[];
+  readonly inputs: () => unknown[];
   /** Resolves with the terminal event of the utterance. */
-  ended(utterance: number): Promise<TtsEvent>;
+  readonly ended: (utterance: number) => Promise<TtsEvent>;
 }
 
 async function setUp(
@@ -346,8 +346,7 @@ describe('faults', () => {
 describe('cancel and close', () => {
   test('cancel closes both requests; nothing of that utterance is emitted afterwards', async () => {
     const clock = new VirtualClock();
-    const speech = (request: { input: string }, n: number): SpeechReply =>
-      n < 2 ? { interChunkMs: 2, chunkBytes: [101] } : {};
+    const speech = (_: unknown, n: number): SpeechReply => (n < 2 ? { interChunkMs: 2, chunkBytes: [101] } : {});
     const { session, events, ended, emulator, inputs } = await setUp({ emulator: { speech }, clock });
     say(session, 1, 'Hello there my friend. How are you today?');
     await vi.waitFor(() => expect(inputs()).toHaveLength(2));

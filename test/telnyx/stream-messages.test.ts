@@ -312,6 +312,25 @@ describe('the fast way', () => {
     expect(parse(text)).toEqual(parse(frame()));
   });
 
+  it.each([
+    ['a quote that is escaped', frame().replace(`${STREAM}"`, `${STREAM}\\"`), { event: 'bad', reason: 'not_json' }],
+    ['an escape that is none', frame().replace(STREAM, 'a\\qb'), { event: 'bad', reason: 'not_json' }],
+    ['a bare line break', frame().replace(STREAM, 'a\nb'), { event: 'bad', reason: 'not_json' }],
+    [
+      'a payload cut to a quote',
+      `${frame().split('"payload"')[0] ?? ''}"payload":"}}`,
+      { event: 'bad', reason: 'not_json' },
+    ],
+    [
+      'counters beyond what numbers hold',
+      frame({ chunk: '9007199254740993', timestamp: '9007199254740993', payload: '' }),
+      { event: 'media', track: 'inbound', chunk: undefined, timestampMs: undefined, payload: '' },
+    ],
+  ])('is not taken in by %s', (_, text, message) => {
+    expect(parseMediaScan(Buffer.from(text))).toBe(undefined);
+    expect(parse(text)).toEqual(message);
+  });
+
   it('hands out one buffer: a payload is valid until the next parse', () => {
     const first = parseStreamMessage(Buffer.from(frame({ payload: 'AAAA' })));
     const second = parseStreamMessage(Buffer.from(frame({ payload: '////' })));

@@ -151,8 +151,7 @@ export class DeepgramConnection {
   #countAudio(bytes: number): void {
     this.#audioBytes += bytes;
     const fault = this.#fault;
-    if (!fault || !('afterBytes' in fault) || fault.afterBytes === undefined) return;
-    if (this.#audioBytes >= fault.afterBytes) this.#strike();
+    if (fault && 'afterBytes' in fault && this.#audioBytes >= fault.afterBytes) this.#strike();
   }
 
   #strike(): void {
@@ -183,7 +182,7 @@ function toBuffer(data: RawData): Buffer {
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && 'type' in value) return value as Record<string, unknown>;
+    if (typeof value === 'object' && value !== null && 'type' in value) return value;
   } catch {
     // Not JSON.
   }

@@ -47,7 +47,8 @@ export interface ChatReply {
 export async function streamChat(exchange: Exchange, request: ChatRequest, reply: ChatReply, n: number): Promise<void> {
   const { fault, firstTokenMs = 0, interTokenMs = 0, writeBytes } = reply;
   if (fault?.type === 'status' || fault?.type === 'silent' || fault?.type === 'headersOnly') {
-    return exchange.perform(fault, 'text/event-stream');
+    exchange.perform(fault, 'text/event-stream');
+    return;
   }
   const send = (data: string): Promise<boolean> => exchange.write(Buffer.from(`data: ${data}\n\n`), writeBytes);
 
@@ -58,7 +59,10 @@ export async function streamChat(exchange: Exchange, request: ChatRequest, reply
   for (const [at, frame] of frames.entries()) {
     if (fault && 'after' in fault && fault.after === at) {
       if (fault.type === 'stall') return;
-      if (fault.type === 'drop') return exchange.drop();
+      if (fault.type === 'drop') {
+        exchange.drop();
+        return;
+      }
       if (fault.type === 'badJson' && !(await send('{"id": "chatcmpl", "choices": [{'))) return;
       if (fault.type === 'errorFrame') {
         await send(

@@ -105,29 +105,42 @@ export async function createOpenAiEmulator(options: OpenAiEmulatorOptions = {}):
     switch (target) {
       case 'POST /v1/chat/completions': {
         const wrong = refusalOf(body);
-        if (wrong !== undefined) return exchange.refuse(400, wrong);
+        if (wrong !== undefined) {
+          exchange.refuse(400, wrong);
+          return;
+        }
         const request = body as ChatRequest;
         const n = counts.chat++;
         return streamChat(exchange, request, scripted(options.chat ?? sayBack, request, n), n);
       }
       case 'POST /v1/audio/speech': {
         const wrong = refusalOfSpeech(body);
-        if (wrong !== undefined) return exchange.refuse(400, wrong);
+        if (wrong !== undefined) {
+          exchange.refuse(400, wrong);
+          return;
+        }
         const request = body as SpeechRequest;
         const reply = scripted(options.speech ?? [{}], request, counts.speech++);
         return streamSpeech(exchange, request, reply, render);
       }
       case 'POST /v1/audio/transcriptions': {
         const upload = readUpload(exchange.req.headers['content-type'], raw);
-        if (typeof upload === 'string') return exchange.refuse(400, upload);
+        if (typeof upload === 'string') {
+          exchange.refuse(400, upload);
+          return;
+        }
         uploads.push(upload);
         const reply = scripted(options.transcripts ?? [{ text: '' }], upload, counts.transcripts++);
         return answerTranscription(exchange, reply);
       }
-      case 'GET /v1/models':
-        return exchange.json(200, { object: 'list', data: (options.models ?? []).map(wireModel) });
-      default:
-        return exchange.refuse(404, `Invalid URL (${target})`);
+      case 'GET /v1/models': {
+        exchange.json(200, { object: 'list', data: (options.models ?? []).map(wireModel) });
+        return;
+      }
+      default: {
+        exchange.refuse(404, `Invalid URL (${target})`);
+        return;
+      }
     }
   };
 
@@ -158,7 +171,10 @@ export async function createOpenAiEmulator(options: OpenAiEmulatorOptions = {}):
     },
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        server.close(() => {
+          sockets.clear();
+          resolve();
+        });
         for (const socket of sockets.keys()) socket.destroy();
       }),
   };

@@ -48,14 +48,18 @@ export async function streamSpeech(
 ): Promise<void> {
   const { fault, contentType = 'audio/pcm', chunkBytes = [4799, 4801] } = reply;
   if (fault?.type === 'status' || fault?.type === 'silent' || fault?.type === 'headersOnly') {
-    return exchange.perform(fault, contentType);
+    exchange.perform(fault, contentType);
+    return;
   }
   if (!(await exchange.pause(reply.firstByteMs ?? 0))) return;
   exchange.res.writeHead(200, { 'content-type': contentType });
   exchange.res.flushHeaders();
   const body = bodyOf(request, reply, render);
   for (let at = 0, n = 0; at < body.length; n++) {
-    if (fault?.after === n) return fault.type === 'drop' ? exchange.drop() : undefined;
+    if (fault?.after === n) {
+      if (fault.type === 'drop') exchange.drop();
+      return;
+    }
     if (n > 0 && !(await exchange.pause(reply.interChunkMs ?? 0))) return;
     const size = chunkBytes[n % chunkBytes.length] as number;
     if (!(await exchange.write(body.subarray(at, at + size)))) return;

@@ -33,15 +33,22 @@ export function readUpload(contentType: string | undefined, body: Buffer): Uploa
 export async function answerTranscription(exchange: Exchange, reply: TranscriptReply): Promise<void> {
   const { fault } = reply;
   if (!(await exchange.pause(reply.delayMs ?? 0))) return;
-  if (!fault) return exchange.json(200, { text: reply.text });
+  if (!fault) {
+    exchange.json(200, { text: reply.text });
+    return;
+  }
   switch (fault.type) {
-    case 'drop':
-      return exchange.drop();
+    case 'drop': {
+      exchange.drop();
+      return;
+    }
     case 'badJson':
       exchange.res.writeHead(200, { 'content-type': 'application/json' });
       exchange.res.end('{"text": ');
       return;
-    default:
-      return exchange.perform(fault, 'application/json');
+    default: {
+      exchange.perform(fault, 'application/json');
+      return;
+    }
   }
 }

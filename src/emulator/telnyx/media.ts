@@ -1,19 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import WebSocket from 'ws';
 import type { RawData } from 'ws';
-import { bytesPerMs, FRAME_MS, frameBytes } from '../../audio/format.ts';
+import { FRAME_MS } from '../../audio/format.ts';
 import type { AudioFormat } from '../../audio/format.ts';
 import { randomId } from '../../core/ids.ts';
-import { FRAME_SAMPLES, fromSamples, SAMPLES_PER_MS, samplesIn, silentFrame, transcode } from './codec.ts';
+import { fromSamples, transcode } from './codec.ts';
 import type { MediaFaults } from './faults.ts';
 import { readFrame } from './gateway-frames.ts';
 import type { GatewayFrame } from './gateway-frames.ts';
 import { MediaLine } from './media-line.ts';
-import { PlaybackBuffer } from './playback.ts';
 import type { MarkRecord } from './playback.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { StreamRequest, TargetLegs } from './stream-request.ts';
-import type { Ear } from './timeline.ts';
+import { StreamPlayback } from './stream-playback.ts';
+import type { ClearRecord, FrameProblem, Outcome, PlaybackHost, Underrun } from './stream-playback.ts';
+import type { StreamRequest } from './stream-request.ts';
 
 /** Telnyx pings its sockets; two missed answers are a dead gateway. Interval chosen, not documented. */
 const PING_MS = 20_000;
@@ -22,6 +22,64 @@ const HANDSHAKE_MS = 5000;
 const CLOSE_MS = 2000;
 /** More than 30 s of 16 kHz linear audio in base64, the largest frame that is legal. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+
+const ERRORS: Readonly<Record<FrameProblem, { readonly code: number; readonly title: string }>> = {
+  malformed: { code: 100003, title: 'malformed_frame' },
+  invalidMedia: { code: 100004, title: 'invalid_media' },
+  rateLimit: { code: 100005, title: 'rate_limit_reached' },
+};
+
+/** A message of the gateway on the media socket. */
+export interface ReceivedFrame {
+  readonly streamId: string;
+  readonly kind: 'media' | 'mark' | 'clear' | 'unknown';
+  /** Monotonic milliseconds of its arrival. */
+  readonly t: number;
+  /** The same on the call's clock, in 8 kHz samples since the answer. */
+  readonly sample: number;
+  /** Obeyed the protocol. */
+  readonly isValid: boolean;
+  /** Media that reached an ear. */
+  readonly isHeard: boolean;
+  /** Why it was invalid or without effect. */
+  readonly note: string | undefined;
+  /** Codec bytes of media; empty when the call does not keep its audio. */
+  readonly payload: Uint8Array | undefined;
+  /** The message as it came, except for valid media. */
+  readonly text: string | undefined;
+}
+
+/** The leg, as its stream sees it. */
+export interface StreamHost extends Pick<PlaybackHost, 'sample' | 'timeOf' | 'hearers'> {
+  readonly ids: { readonly callControlId: string; readonly callSessionId: string };
+  readonly from: string;
+  readonly to: string;
+  readonly tags: readonly string[];
+  readonly clientState: string | null;
+  readonly format: AudioFormat;
+  readonly isAnswered: boolean;
+  readonly keepsAudio: boolean;
+  webhook(type: string, payload: Readonly<Record<string, unknown>>): void;
+  note(event: 'streamStarted' | 'streamStopped' | 'streamFailed' | 'frame' | 'mark' | 'clear' | 'underrun'): void;
+}
+
+export interface StreamEnvironment {
+  readonly scheduler: Scheduler;
+  readonly userId: string;
+  readonly strict: boolean;
+  readonly transcode: boolean;
+  readonly underrunWindowMs: number;
+  readonly faults: MediaFaults;
+  readonly timestamp: () => string;
+}
+
+/** What the stream heard from the gateway; the leg keeps it over all its streams. */
+export interface StreamRecords {
+  readonly frames: ReceivedFrame[];
+  readonly marks: MarkRecord[];
+  readonly clears: ClearRecord[];
+  readonly underruns: Underrun[];
+}
 
 /**
  * One media stream: the WebSocket client Telnyx is, its frames to the gateway and its playback buffer.
@@ -38,7 +96,7 @@ export class MediaStream {
   readonly #records: StreamRecords;
   readonly #line: MediaLine;
   readonly #inbound: AudioFormat;
-  readonly #playback = new PlaybackBuffer();
+  readonly #playback: StreamPlayback;
   readonly #ws: WebSocket;
   #socket: IncomingMessage['socket'] | undefined;
   #state: 'connecting' | 'waiting' | 'live' | 'closed' = 'connecting';
@@ -47,7 +105,6 @@ export class MediaStream {
   #sequence = 0;
   #chunks = { inbound: 0, outbound: 0 };
   #startIn = 0;
-  #lastMp3At = -Infinity;
 
   constructor(host: StreamHost, request: StreamRequest, env: StreamEnvironment, records: StreamRecords) {
     this.request = request;
@@ -56,6 +113,18 @@ export class MediaStream {
     this.#records = records;
     this.#line = new MediaLine(env.faults, env.scheduler, (message) => this.#send(message));
     this.#inbound = (env.transcode ? request.inbound : undefined) ?? host.format;
+    this.#playback = new StreamPlayback({
+      ...records,
+      ...env,
+      request,
+      track: `stream ${host.ids.callControlId}`,
+      happens: (fraction) => this.#line.happens(fraction),
+      sample: () => host.sample(),
+      timeOf: (sample) => host.timeOf(sample),
+      hearers: (target) => host.hearers(target),
+      sendMark: (name) => this.#sendNumbered('mark', { mark: { name } }),
+      note: (event) => host.note(event),
+    });
     this.#ws = new WebSocket(request.url, {
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE_MS,
@@ -217,16 +286,18 @@ export class MediaStream {
     const frame: GatewayFrame = isBinary
       ? { kind: 'unknown', problem: 'malformed', note: 'binary message' }
       : readFrame(text);
-    // Neither before `start` nor after `stop` is anything played; Telnyx does not say more.
-    const outside = this.#state === 'waiting' ? 'before start' : this.#state === 'closed' ? 'after stop' : undefined;
-    const outcome = outside === undefined ? this.#obey(frame) : { isHeard: false, note: outside };
+    // Neither before `start` nor after `stop` is anything played or answered; Telnyx does not say more.
+    const isOutside = this.#state !== 'live';
+    const outside: Outcome = { isHeard: false, note: this.#state === 'closed' ? 'after stop' : 'before start' };
+    const outcome = isOutside ? outside : this.#playback.obey(frame);
+    if (outcome.problem) this.#complain(outcome.problem, outcome.note ?? '');
     const isMedia = frame.kind === 'media';
     this.#records.frames.push({
       streamId: this.id,
       kind: frame.kind,
       t: this.#env.scheduler.now(),
       sample: this.#host.sample(),
-      isValid: frame.kind !== 'unknown' && outside === undefined && !('problem' in outcome),
+      isValid: !isOutside && !outcome.problem,
       isHeard: outcome.isHeard,
       note: outcome.note,
       payload: isMedia && this.#host.keepsAudio ? frame.payload : undefined,
@@ -235,7 +306,7 @@ export class MediaStream {
     this.#host.note('frame');
   }
 
-  #complain(problem: keyof typeof ERRORS, detail: string): void {
+  #complain(problem: FrameProblem, detail: string): void {
     this.#send(JSON.stringify({ event: 'error', stream_id: this.id, payload: { ...ERRORS[problem], detail } }));
   }
 
@@ -286,11 +357,7 @@ export class MediaStream {
   /** What was queued is not played any more: its marks never come back. */
   #end(): void {
     this.#state = 'closed';
-    this.#silence(this.#host.sample());
-  }
-
-  get #track(): string {
-    return `stream ${this.#host.ids.callControlId}`;
+    this.#playback.end();
   }
 }
 

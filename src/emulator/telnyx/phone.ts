@@ -1,8 +1,9 @@
 import { LandlineError } from '../../core/errors.ts';
 import { maskNumber } from '../../core/log.ts';
 import type { EndedBy, Leg, LegEvent, LegIds, LegState } from './leg.ts';
-import type { ClearRecord, ReceivedFrame, Underrun } from './media.ts';
+import type { ReceivedFrame } from './media.ts';
 import type { MarkRecord } from './playback.ts';
+import type { ClearRecord, Underrun } from './stream-playback.ts';
 import { keyTone } from './voice.ts';
 import type { Waits } from './waits.ts';
 

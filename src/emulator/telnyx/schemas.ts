@@ -97,7 +97,8 @@ export const schemas = {
       connection_id: text(),
       from: e164,
       to: (value, pointer) => {
-        if (Array.isArray(value) && value.length !== 1) throw refusals.badValue(pointer, 'The emulator dials one destination at a time.');
+        if (Array.isArray(value) && value.length !== 1)
+          throw refusals.badValue(pointer, 'The emulator dials one destination at a time.');
         const first: unknown = Array.isArray(value) ? value[0] : value;
         destination(first, Array.isArray(value) ? `${pointer}/0` : pointer);
       },

@@ -73,28 +73,26 @@ function generate(
     end({ type: 'llmFailed', failure });
     abort.abort();
   };
-  const truncated = (what: string): ProviderFailure => ({
-    kind: 'truncated',
-    message: `${doing}: ${what}`,
-    retryable: true,
-  });
-  const expire = (kind: 'timeout' | 'stalled', what: string): void =>
+  const failWith = (kind: ProviderFailure['kind'], what: string): void =>
     fail({ kind, message: `${doing}: ${what}`, retryable: true });
-  const malformed = (what: string): void => fail({ kind: 'malformed', message: `${doing}: ${what}`, retryable: true });
 
   /** The answer is complete: hand out its tool calls, then wait a moment for the usage frame. */
   const complete = (reason: Exclude<ChatFinish, 'broken'>): void => {
     const { calls, nameless } = tools.finish();
-    // An answer that was cut or withheld may end in half a call: only whole arguments count, of a withheld one none.
-    const whole = calls.filter((call) => reason !== 'filtered' && (reason !== 'length' || isJson(call.arguments)));
-    if (nameless > 0 && reason !== 'filtered' && reason !== 'length') return malformed('a tool call without a name');
-    // Some servers say `stop` although they called tools.
-    finish = reason === 'stop' && whole.length > 0 ? 'tool_calls' : reason;
+    const isWhole = reason === 'stop' || reason === 'tool_calls';
+    // An answer that was cut may end in half a call: only whole arguments count. What was withheld is not acted on.
+    const chosen = calls.filter((call) => isWhole || (reason === 'length' && isJson(call.arguments)));
+    if (nameless > 0 && isWhole) {
+      failWith('malformed', 'a tool call without a name');
+      return;
+    }
+    // Some servers say `stop` although they called tools, or `tool_calls` although they called none.
+    finish = isWhole ? (chosen.length > 0 ? 'tool_calls' : 'stop') : reason;
     watchdog.arm(USAGE_WAIT_MS, () => {
       done();
       abort.abort();
     });
-    for (const call of whole) {
+    for (const call of chosen) {
       if (over) return;
       emit({ type: 'llmToolCall', call });
     }
@@ -108,7 +106,7 @@ function generate(
     const text = chunk.text.slice(0, room);
     textChars += text.length;
     if (text !== '' || chunk.toolDeltas.length > 0) {
-      watchdog.arm(interTokenMs, () => expire('stalled', `silent for ${interTokenMs} ms in the middle of an answer`));
+      watchdog.arm(interTokenMs, () => failWith('stalled', `silent for ${interTokenMs} ms in the middle of an answer`));
     }
     if (text !== '') emit({ type: 'llmDelta', text });
     if (over) return;
@@ -120,9 +118,15 @@ function generate(
     }
     for (const delta of chunk.toolDeltas) {
       const wrong = tools.push(delta);
-      if (wrong) return malformed(wrong);
+      if (wrong) {
+        failWith('malformed', wrong);
+        return;
+      }
     }
-    if (chunk.finish === 'broken') return fail(truncated('the server gave the answer up'));
+    if (chunk.finish === 'broken') {
+      failWith('truncated', 'the server gave the answer up');
+      return;
+    }
     if (chunk.finish) complete(chunk.finish);
   };
 
@@ -138,12 +142,19 @@ function generate(
         take(readChatChunk(frame));
       }
       if (over) return;
-      if (finish) return done();
+      if (finish) {
+        done();
+        return;
+      }
       const contentType = response.headers.get('content-type') ?? 'no content type';
       if (frames === 0 && !contentType.startsWith('text/event-stream')) {
-        return malformed(`answered ${contentType} instead of an event stream; is the base URL right (it ends in /v1)?`);
+        failWith(
+          'malformed',
+          `answered ${contentType} instead of an event stream; is the base URL right (it ends in /v1)?`,
+        );
+        return;
       }
-      fail(truncated('the answer ended without a finish_reason'));
+      failWith('truncated', 'the answer ended without a finish_reason');
     } catch (error) {
       if (over) return;
       // What breaks after the finish costs nothing but the usage numbers.
@@ -153,7 +164,7 @@ function generate(
   };
 
   watchdog.arm(firstTokenMs, () =>
-    expire('timeout', `no token within ${firstTokenMs} ms${reasoned ? ', only reasoning; set reasoningEffort' : ''}`),
+    failWith('timeout', `no token within ${firstTokenMs} ms${reasoned ? ', only reasoning; set reasoningEffort' : ''}`),
   );
   void run();
 

@@ -109,7 +109,11 @@ function createDialogue(script: AgentScript): {
     const answers = question ? [script.yes, script.no] : [];
     const open = script.intents.filter(({ after }) => after.length === 0 || after.includes(lastIntent ?? ''));
     // What follows on the last answer goes before what can be said at any time.
-    const candidates = [...answers, ...open.filter(({ after }) => after.length > 0), ...open.filter(({ after }) => after.length === 0)];
+    const candidates = [
+      ...answers,
+      ...open.filter(({ after }) => after.length > 0),
+      ...open.filter(({ after }) => after.length === 0),
+    ];
     const understood =
       pressed === undefined ? understandText(script, text, candidates) : understandKeys(pressed, candidates);
     if (!understood) return miss(script.fallback, question);

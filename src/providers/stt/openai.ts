@@ -70,11 +70,7 @@ function openStream(
   const recognise = async (samples: Int16Array, abort: AbortController): Promise<Pending['outcome']> => {
     const doing = `openai ${model} transcription`;
     const watchdog = createWatchdog(clock);
-    let late = false;
-    watchdog.arm(deadlineMs, () => {
-      late = true;
-      abort.abort();
-    });
+    watchdog.arm(deadlineMs, () => abort.abort());
     try {
       const { body, contentType } = form(samples, model, stream);
       const result = await client.sdk.post('/audio/transcriptions', {
@@ -86,7 +82,8 @@ function openStream(
       if (typeof text === 'string') return { text: text.trim().slice(0, MAX_TEXT_CHARS) };
       return { failure: { kind: 'malformed', message: `${doing}: an answer without text`, retryable: true } };
     } catch (error) {
-      if (!late) return { failure: client.failure(doing, error) };
+      // Aborted by `close`, nobody reads the outcome any more.
+      if (!abort.signal.aborted) return { failure: client.failure(doing, error) };
       return { failure: { kind: 'timeout', message: `${doing}: no text within ${deadlineMs} ms`, retryable: true } };
     } finally {
       watchdog.stop();

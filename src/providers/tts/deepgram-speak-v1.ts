@@ -4,7 +4,7 @@ import { encodingOf, type DeepgramEndpoint, type DeepgramMessage } from '../deep
 import type { ProviderFailure, TtsEvent, TtsOptions, TtsSession } from '../ports.ts';
 import { createWatchdog } from '../watchdog.ts';
 import { SpeakConnection, startsLikeWav } from './deepgram-connection.ts';
-import { sentenceLength, speakParts } from './deepgram-text.ts';
+import { createSentences, isSpeakable, type Sentences } from './sentences.ts';
 
 export interface SpeakV1Options extends DeepgramEndpoint {
   readonly model: string;
@@ -12,13 +12,16 @@ export interface SpeakV1Options extends DeepgramEndpoint {
 
 interface Utterance {
   readonly number: number;
-  /** Text that was not sent yet. */
-  pending: string;
+  readonly sentences: Sentences;
+  /** Pieces that are complete and were not sent yet. */
+  readonly ready: string[];
+  /** White space and the like at the very end: part of the text, not worth a message. */
+  tail: string;
   /** Text that was sent but not flushed: the server only collects it. */
   collected: string;
   /** Texts whose `Flushed` is still to come, in order. */
   readonly flushes: string[];
-  /** Something of it was sent: if the connection dies now, something is lost. */
+  /** Something of it was sent. */
   isSent: boolean;
   hasFlushed: boolean;
   isEnded: boolean;
@@ -34,6 +37,8 @@ const IDLE_MS = 3_000;
 const FLUSH_WINDOW_MS = 61_000;
 const MAX_FLUSHES = 20;
 const MAX_EARLY_FLUSHES = 15;
+/** Longest text of one message; Deepgram's own limit is about twice that. */
+const MAX_SPEAK_CHARS = 1_000;
 /** After the first sentence more is collected before the next flush: frequent flushing hurts the melody. */
 const FLUSH_AFTER_CHARS = 500;
 
@@ -119,7 +124,7 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
     watchdog.stop();
     clearing = 0;
     const utterance = current;
-    if (wasOpen && !utterance?.isSent) {
+    if (wasOpen && !(utterance && isOwed(utterance))) {
       // Died while nothing was being said: nothing is lost, and the next words get a new connection.
       log.info({ failure }, 'idle deepgram speak connection lost');
       if (utterance && !redialled) {
@@ -137,10 +142,14 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
   function pump(): void {
     const utterance = current;
     if (!utterance || !connection.isOpen) return;
-    for (;;) {
-      const length = sentenceLength(utterance.pending);
-      if (length === 0) break;
-      speak(utterance, length);
+    for (const text of utterance.ready.splice(0)) {
+      if (!isSpeakable(text)) {
+        utterance.tail += text;
+        continue;
+      }
+      connection.send((sdk) => sdk.sendText({ type: 'Speak', text }));
+      utterance.collected += text;
+      utterance.isSent = true;
       const isDue = !utterance.hasFlushed || utterance.collected.length >= FLUSH_AFTER_CHARS;
       if (isDue && budget.used() < MAX_EARLY_FLUSHES) flush(utterance);
     }
@@ -148,27 +157,17 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
   }
 
   function sendEnd(utterance: Utterance): void {
-    if (utterance.pending.trim() !== '') speak(utterance, utterance.pending.length);
     if (utterance.collected !== '') {
       if (budget.used() >= MAX_FLUSHES) {
         postponed?.cancel();
         postponed = clock.after(budget.nextMs(), pump);
         return;
       }
-      // White space at the end belongs to the last piece, so that the pieces are the whole text.
-      utterance.collected += utterance.pending;
-      utterance.pending = '';
+      utterance.collected += utterance.tail;
+      utterance.tail = '';
       flush(utterance);
     }
     finishIfDone(utterance);
-  }
-
-  function speak(utterance: Utterance, length: number): void {
-    const text = utterance.pending.slice(0, length);
-    for (const part of speakParts(text)) connection.send((sdk) => sdk.sendText({ type: 'Speak', text: part }));
-    utterance.pending = utterance.pending.slice(length);
-    utterance.collected += text;
-    if (text !== '') utterance.isSent = true;
   }
 
   function flush(utterance: Utterance): void {
@@ -208,8 +207,9 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
 
   function finishIfDone(utterance: Utterance): void {
     if (!isCurrent(utterance) || !utterance.isEnded) return;
-    if (utterance.collected !== '' || utterance.flushes.length > 0) return;
-    if (utterance.pending !== '') tell(utterance, utterance.pending);
+    if (utterance.ready.length > 0 || isOwed(utterance)) return;
+    // So that the pieces are the whole text.
+    if (utterance.tail !== '') tell(utterance, utterance.tail);
     // The listener may have cancelled it in `tell`, or closed.
     if (!isCurrent(utterance)) return;
     current = undefined;
@@ -221,7 +221,7 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
     current = undefined;
     watchdog.stop();
     postponed?.cancel();
-    if (!utterance || (utterance.collected === '' && utterance.flushes.length === 0)) return;
+    if (!utterance || !isOwed(utterance)) return;
     if (connection.send((sdk) => sdk.sendClear({ type: 'Clear' }))) clearing++;
   }
 
@@ -232,7 +232,9 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
       redialled = !connection.isOpen;
       current = {
         number,
-        pending: '',
+        sentences: createSentences({ firstClauseChars: Infinity, maxChars: MAX_SPEAK_CHARS }),
+        ready: [],
+        tail: '',
         collected: '',
         flushes: [],
         isSent: false,
@@ -245,15 +247,20 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
     },
     text(text) {
       if (!current || current.isEnded) return;
-      current.pending += text;
+      current.ready.push(...current.sentences.push(text));
       pump();
     },
     end() {
       if (!current || current.isEnded) return;
       current.isEnded = true;
+      current.ready.push(...current.sentences.flush());
+      if (current.isSent || current.ready.some(isSpeakable)) {
+        pump();
+        return;
+      }
       // Nothing to say needs no connection.
-      if (!current.isSent && current.pending.trim() === '') finishIfDone(current);
-      else pump();
+      current.tail = current.ready.splice(0).join('');
+      finishIfDone(current);
     },
     cancel: drop,
     close() {
@@ -263,6 +270,11 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
       connection.close((sdk) => sdk.sendClose({ type: 'Close' }));
     },
   };
+}
+
+/** The server holds text that was not answered with its audio. */
+function isOwed(utterance: Utterance): boolean {
+  return utterance.collected !== '' || utterance.flushes.length > 0;
 }
 
 /** Counts the flushes of the last 60 s. */

@@ -4,7 +4,7 @@ import { encodingOf, type DeepgramEndpoint, type DeepgramMessage } from '../deep
 import type { ProviderFailure, TtsEvent, TtsOptions, TtsSession } from '../ports.ts';
 import { createWatchdog } from '../watchdog.ts';
 import { SpeakConnection, startsLikeWav } from './deepgram-connection.ts';
-import { sentenceLength, speakParts } from './deepgram-text.ts';
+import { createSentences, isSpeakable, type Sentences } from './sentences.ts';
 
 export interface SpeakV2Options extends DeepgramEndpoint {
   readonly model: string;
@@ -14,6 +14,9 @@ interface Utterance {
   readonly number: number;
   /** Where it starts in the session's audio. */
   startMs: number;
+  readonly sentences: Sentences;
+  /** The text holds a whole sentence: the server has no reason to wait for more. */
+  hasSentence: boolean;
   pending: string;
   sent: string;
   isEnded: boolean;
@@ -26,6 +29,8 @@ interface Utterance {
 const NAME = 'Deepgram speak v2';
 const FIRST_BYTE_MS = 2_000;
 const IDLE_MS = 3_000;
+/** Longest text of one message. */
+const MAX_SPEAK_CHARS = 1_000;
 const INTERRUPT_MS = 1_000;
 /** Warnings that mean: your `Interrupt` was ignored. */
 const IGNORED = new Set([
@@ -176,7 +181,7 @@ export function openSpeakV2(options: SpeakV2Options, tts: TtsOptions, emit: (eve
     const utterance = current;
     if (!utterance || interrupted || !connection.isOpen) return;
     // White space alone opens no speech on the server, so it waits for words.
-    if (utterance.pending.trim() !== '' || utterance.sent !== '') {
+    if (isSpeakable(utterance.pending) || utterance.sent !== '') {
       for (const text of speakParts(utterance.pending))
         connection.send((sdk) => sdk.sendSpeak({ type: 'Speak', text }));
       utterance.sent += utterance.pending;
@@ -186,8 +191,7 @@ export function openSpeakV2(options: SpeakV2Options, tts: TtsOptions, emit: (eve
       utterance.isFlushed = connection.send((sdk) => sdk.sendFlush({ type: 'Flush' }));
       if (utterance.bytes > 0) expectWithin(IDLE_MS, 'stalled');
     }
-    // With a whole sentence in hand the server has no reason to wait any longer.
-    const isDue = utterance.isFlushed || sentenceLength(utterance.sent) > 0;
+    const isDue = utterance.isFlushed || utterance.hasSentence;
     if (utterance.bytes > 0 || utterance.isAwaited || !isDue) return;
     utterance.isAwaited = true;
     expectWithin(FIRST_BYTE_MS, 'timeout');
@@ -242,6 +246,8 @@ export function openSpeakV2(options: SpeakV2Options, tts: TtsOptions, emit: (eve
       current = {
         number,
         startMs: playedMs,
+        sentences: createSentences({ firstClauseChars: Infinity }),
+        hasSentence: false,
         pending: '',
         sent: '',
         isEnded: false,
@@ -254,13 +260,14 @@ export function openSpeakV2(options: SpeakV2Options, tts: TtsOptions, emit: (eve
     text(text) {
       if (!current || current.isEnded) return;
       current.pending += text;
+      if (current.sentences.push(text).length > 0) current.hasSentence = true;
       pump();
     },
     end() {
       if (!current || current.isEnded) return;
       current.isEnded = true;
       // Nothing to say needs no connection.
-      if (current.sent === '' && current.pending.trim() === '') finish(current);
+      if (current.sent === '' && !isSpeakable(current.pending)) finish(current);
       else pump();
     },
     cancel,
@@ -270,4 +277,11 @@ export function openSpeakV2(options: SpeakV2Options, tts: TtsOptions, emit: (eve
       connection.close((sdk) => sdk.sendClose({ type: 'Close' }));
     },
   };
+}
+
+/** `text` in parts that fit into one message each. */
+function speakParts(text: string): readonly string[] {
+  if (text.length <= MAX_SPEAK_CHARS) return text === '' ? [] : [text];
+  const parts = createSentences({ firstClauseChars: Infinity, maxChars: MAX_SPEAK_CHARS });
+  return [...parts.push(text), ...parts.flush()];
 }

@@ -106,7 +106,8 @@ export function createOpenAiTts(options: OpenAiTtsOptions): TtsProvider {
           if (!head) {
             if (!utterance.textEnded) return;
             current = undefined;
-            return emit({ type: 'ttsDone', utterance: utterance.number });
+            emit({ type: 'ttsDone', utterance: utterance.number });
+            return;
           }
           const bytes = head.audio.shift();
           if (bytes) {
@@ -114,7 +115,8 @@ export function createOpenAiTts(options: OpenAiTtsOptions): TtsProvider {
             emit({ type: 'ttsAudio', utterance: utterance.number, bytes });
           } else if (head.failure) {
             drop();
-            return emit({ type: 'ttsFailed', utterance: utterance.number, failure: head.failure });
+            emit({ type: 'ttsFailed', utterance: utterance.number, failure: head.failure });
+            return;
           } else if (head.state === 'complete') {
             utterance.pieces.shift();
             utterance.pieces[0]?.request?.attend();

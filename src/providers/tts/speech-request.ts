@@ -79,7 +79,10 @@ export function requestSpeech(
     const body = { model, voice, input: text, ...extraBody, response_format: 'pcm' as const };
     const response = await client.sdk.audio.speech.create(body, { signal: abort.signal });
     const foreign = foreignContentType(response.headers.get('content-type'));
-    if (foreign) return malformed(`answered ${foreign} although response_format is pcm`);
+    if (foreign) {
+      malformed(`answered ${foreign} although response_format is pcm`);
+      return;
+    }
     const reader = createL16Reader('little');
     const resampler = createResampler(sampleRate, format.sampleRate);
     const encoder = createEncoder(format);
@@ -88,7 +91,7 @@ export function requestSpeech(
     };
     // Until its first bytes have told that it is PCM, the body is held back; that is a matter of four bytes.
     let head: Uint8Array | undefined = new Uint8Array(0);
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       if (over) return;
       if (chunk.length === 0) continue;
       began = true;
@@ -97,17 +100,26 @@ export function requestSpeech(
       if (head) {
         bytes = Buffer.concat([head, chunk]);
         const verdict = inspectAudioBody(bytes, false);
-        if (verdict.is === 'foreign') return malformed(`sent ${verdict.name} although response_format is pcm`);
+        if (verdict.is === 'foreign') {
+          malformed(`sent ${verdict.name} although response_format is pcm`);
+          return;
+        }
         head = verdict.is === 'unclear' ? bytes : undefined;
         if (head) continue;
       }
       give(resampler.process(reader.push(bytes)));
     }
     if (over) return;
-    if (!began) return malformed('an answer without audio');
+    if (!began) {
+      malformed('an answer without audio');
+      return;
+    }
     if (head) {
       const verdict = inspectAudioBody(head, true);
-      if (verdict.is === 'foreign') return malformed(`sent ${verdict.name} although response_format is pcm`);
+      if (verdict.is === 'foreign') {
+        malformed(`sent ${verdict.name} although response_format is pcm`);
+        return;
+      }
       give(resampler.process(reader.push(head)));
     }
     give(resampler.flush());

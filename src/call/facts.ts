@@ -1,0 +1,210 @@
+import type { TurnRecord } from '../agent/dialogue/inputs.ts';
+import type { HistoryEntry } from '../agent/dialogue/state.ts';
+import type { JournalRecord } from '../journal/format.ts';
+import type { CallStatus, EndReason, PublicEvent } from './inputs.ts';
+import type { CallState, Leg, LegPhase } from './state.ts';
+
+/** What a call's journal says happened, without running any of its code again. */
+export interface CallFacts {
+  readonly direction: 'inbound' | 'outbound';
+  readonly from: string;
+  readonly to: string;
+  readonly agent: string;
+  readonly status: CallStatus;
+  readonly declared: CallState['declared'];
+  readonly legs: Readonly<Record<string, Leg>>;
+  readonly transfer: { readonly target: string; readonly to: string } | undefined;
+  /** Logical milliseconds. */
+  readonly answeredAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly endReason: EndReason | undefined;
+  readonly durationMs: number | undefined;
+  readonly turns: readonly (TurnRecord | ToolTurn)[];
+  readonly history: readonly HistoryEntry[];
+  readonly toolResults: Readonly<Record<string, string>>;
+  readonly turn: number;
+  readonly seq: number;
+  readonly t: number;
+  /** Call clock, samples of 8 kHz, as far as the journal can tell. */
+  readonly samples: number;
+  readonly idCounts: Readonly<Record<string, number>>;
+  readonly events: readonly { readonly id: string; readonly t: number; readonly event: PublicEvent }[];
+}
+
+/** A tool's work as the transcript shows it. */
+export interface ToolTurn {
+  readonly role: 'tool';
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+type Draft = { -readonly [K in keyof CallFacts]: CallFacts[K] };
+
+/** Folds the records of one journal (without its head), in order. Unknown records change nothing. */
+export function foldFacts(records: readonly JournalRecord[]): CallFacts {
+  const f: Draft = {
+    direction: 'inbound',
+    from: '',
+    to: '',
+    agent: '',
+    status: 'ringing',
+    declared: 'PCMU',
+    legs: {},
+    transfer: undefined,
+    answeredAt: undefined,
+    endedAt: undefined,
+    endReason: undefined,
+    durationMs: undefined,
+    turns: [],
+    history: [],
+    toolResults: {},
+    turn: 0,
+    seq: 0,
+    t: 0,
+    samples: 0,
+    idCounts: {},
+    events: [],
+  };
+  let streamedAt: number | undefined;
+  for (const record of records) {
+    if ('t' in record) f.t = Math.max(f.t, record.t);
+    if ('s' in record) f.seq = Math.max(f.seq, record.s);
+    if (record.k === 'in') {
+      onInput(f, record.leg, record.d);
+      if (record.d.type === 'mediaStarted') streamedAt ??= record.t;
+    }
+    if (record.k === 'fx' && record.d.type === 'command' && record.leg !== undefined) onCommand(f, record.leg, record.d);
+    if (record.k === 'ev') onEvent(f, record.id, record.t, record.d as unknown as PublicEvent);
+    if (record.k === 'end') f.endedAt ??= record.t;
+  }
+  if (streamedAt !== undefined) f.samples = Math.round((f.t - streamedAt) * 8);
+  return f;
+}
+
+function onInput(f: Draft, leg: string | undefined, d: Readonly<Record<string, unknown>>): void {
+  if (d['type'] !== 'webhook' || leg === undefined) return;
+  const event = d['event'] as Readonly<Record<string, unknown>>;
+  const text = (key: string): string | undefined => (typeof event[key] === 'string' ? event[key] : undefined);
+  switch (event['type']) {
+    case 'call.initiated':
+      if (f.legs[leg]) return;
+      f.legs = {
+        ...f.legs,
+        [leg]: {
+          name: leg as Leg['name'],
+          phase: 'ringing',
+          callControlId: text('callControlId') ?? '',
+          callLegId: text('callLegId'),
+          callSessionId: text('callSessionId'),
+          answered: false,
+          epoch: 0,
+          socket: 'none',
+          restores: 0,
+          restoresTotal: 0,
+        },
+      };
+      return;
+    case 'call.answered':
+      if (f.legs[leg]?.phase === 'ringing' || f.legs[leg]?.phase === 'answering') change(f, leg, { answered: true, phase: 'answered' });
+      return;
+    case 'call.hangup':
+      change(f, leg, { phase: 'ended' });
+      return;
+    default:
+  }
+}
+
+function onCommand(f: Draft, leg: string, d: Readonly<Record<string, unknown>>): void {
+  const command = d['command'] as Readonly<Record<string, unknown>>;
+  count(f, 'command');
+  switch (command['name']) {
+    case 'answer':
+    case 'streamingStart':
+      count(f, 'media');
+      change(f, leg, { epoch: Number(command['epoch'] ?? 0), ...(command['name'] === 'answer' ? { phase: 'answering' as const } : {}) });
+      return;
+    case 'hangup':
+      change(f, leg, { phase: 'ending' });
+      return;
+    case 'transfer':
+      f.transfer = { target: f.transfer?.target ?? '', to: String(command['to']) };
+      change(f, leg, { phase: 'transferring' });
+      return;
+    default:
+  }
+}
+
+function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
+  f.events = [...f.events, { id, t, event }];
+  switch (event.type) {
+    case 'call.created':
+      f.direction = event.data.direction;
+      f.from = event.data.from;
+      f.to = event.data.to;
+      f.agent = event.data.agent;
+      return;
+    case 'call.answered':
+      f.answeredAt = t;
+      for (const leg of Object.values(f.legs)) {
+        if (leg.name === 'caller' || leg.name === 'callee') change(f, leg.name, { answered: true, phase: 'answered' });
+      }
+      return;
+    case 'call.updated':
+      f.status = event.data.status;
+      return;
+    case 'transfer.started':
+      f.transfer = { target: event.data.target, to: '' };
+      return;
+    case 'transfer.ended': {
+      const bridged = event.data.outcome === 'answered';
+      f.transfer = bridged ? f.transfer : undefined;
+      for (const leg of Object.values(f.legs)) {
+        if (bridged && leg.phase !== 'ended') change(f, leg.name, { phase: 'bridged', answered: true });
+        else if (leg.phase === 'transferring') change(f, leg.name, { phase: 'answered' });
+      }
+      return;
+    }
+    case 'turn.ended':
+      f.turn = Math.max(f.turn, event.data.turn);
+      f.turns = [...f.turns, event.data];
+      if (event.data.text !== '') addHistory(f, event.data);
+      return;
+    case 'tool.called': {
+      const { id: callId, name, arguments: args } = event.data;
+      f.history = [...f.history, { role: 'assistant', content: '', toolCalls: [{ id: callId, name, arguments: args }] }];
+      // Until its end is on file nobody knows whether it happened; it is never run again.
+      f.toolResults = { ...f.toolResults, [callId]: '{"status":"outcome unknown"}' };
+      return;
+    }
+    case 'tool.ended': {
+      const { id: callId, name, result } = event.data;
+      f.toolResults = { ...f.toolResults, [callId]: result };
+      f.turns = [...f.turns, { role: 'tool', text: `${name}: ${result}`, startMs: Math.round(t), endMs: Math.round(t) }];
+      return;
+    }
+    case 'call.ended':
+      f.status = 'ended';
+      f.endReason = event.data.reason;
+      f.durationMs = event.data.durationMs;
+      f.endedAt = t;
+      return;
+    default:
+  }
+}
+
+function addHistory(f: Draft, turn: TurnRecord): void {
+  const last = f.history.at(-1);
+  if (turn.role === 'agent') f.history = [...f.history, { role: 'assistant', content: turn.text, toolCalls: [] }];
+  else if (last?.role === 'user') f.history = [...f.history.slice(0, -1), { role: 'user', content: `${last.content} ${turn.text}` }];
+  else f.history = [...f.history, { role: 'user', content: turn.text }];
+}
+
+function change(f: Draft, leg: string, what: Partial<Leg> & { phase?: LegPhase }): void {
+  const known = f.legs[leg];
+  if (known && known.phase !== 'ended') f.legs = { ...f.legs, [leg]: { ...known, ...what } };
+}
+
+function count(f: Draft, label: string): void {
+  f.idCounts = { ...f.idCounts, [label]: (f.idCounts[label] ?? 0) + 1 };
+}

@@ -1,0 +1,88 @@
+import { fixedLines } from '../agent/lines.ts';
+import type { Journal } from '../journal/reader.ts';
+import type { Log } from '../core/log.ts';
+import type { TelnyxApi } from '../telnyx/commands.ts';
+import { foldFacts, type CallFacts } from './facts.ts';
+import type { CallPorts } from './ports.ts';
+import type { CallRegistry, ReadyAgent } from './registry.ts';
+import { Session } from './session.ts';
+import type { CallState } from './state.ts';
+
+export interface RecoveryOptions {
+  readonly log: Log;
+  readonly telnyx: TelnyxApi;
+  readonly registry: CallRegistry;
+  readonly agents: ReadonlyMap<string, ReadyAgent>;
+  /** Milliseconds of wall time since the journal's last record. */
+  wallSince(journal: Journal, facts: CallFacts): number;
+  /** Continues the call's journal and gives what its session needs. */
+  open(callId: string, seed: string, agent: string): CallPorts;
+}
+
+export type Recovered = 'resumed' | 'ended';
+
+/**
+ * Takes over one call whose process was killed: asks Telnyx whether it still lives and goes on with it, or closes its
+ * books with `crash_recovered`. What cannot be asked is taken as alive; the commands that follow will tell.
+ */
+export async function recoverCall(journal: Journal, options: RecoveryOptions): Promise<Recovered> {
+  const { callId, seed } = journal.head;
+  const facts = foldFacts(journal.records);
+  const agent = options.agents.get(facts.agent);
+  const log = options.log.child({ callId });
+  const talking = facts.legs['caller'] ?? facts.legs['callee'];
+  const status = talking ? await options.telnyx.status(talking.callControlId) : { known: true as const, isAlive: false };
+  const alive = !status.known || status.isAlive;
+  // Without its agent the call cannot go on: it is ended properly.
+  const canGoOn = alive && agent !== undefined;
+  const config = agent?.config ?? [...options.agents.values()][0]?.config;
+  if (!config) throw new Error('recovery needs at least one agent');
+  const elapsed = facts.answeredAt === undefined ? 0 : facts.t - facts.answeredAt + options.wallSince(journal, facts);
+  const maxDurationMs = agent?.limits.maxDurationMs ?? 3_600_000;
+  const state: CallState = {
+    direction: facts.direction,
+    from: facts.from,
+    to: facts.to,
+    agent: facts.agent,
+    status: facts.status,
+    limits: { maxDurationMs: Math.max(1000, maxDurationMs - elapsed), noMediaMs: agent?.limits.noMediaMs ?? 15_000 },
+    failureLine: fixedLines(config.language).failure,
+    declared: facts.declared,
+    legs: facts.legs,
+    transfer: facts.transfer,
+    answeredAt: facts.answeredAt,
+    endReason: canGoOn && talking?.phase !== 'ending' ? facts.endReason : (facts.endReason ?? 'crash_recovered'),
+    hangupCause: undefined,
+    sipCode: undefined,
+    finished: false,
+  };
+  const session = new Session({
+    callId,
+    seed,
+    config,
+    state,
+    ports: options.open(callId, seed, facts.agent),
+    resumed: {
+      history: facts.history,
+      toolResults: facts.toolResults,
+      turn: facts.turn,
+      seq: facts.seq,
+      t: facts.t,
+      samples: facts.samples,
+      idCounts: facts.idCounts,
+    },
+  });
+  options.registry.adopt(session);
+  if (canGoOn) {
+    log.info({ phase: talking?.phase }, 'live call taken over');
+    session.post({ type: 'recovered' });
+    return 'resumed';
+  }
+  log.info({ alive }, 'call of a killed process closed');
+  if (alive) session.post({ type: 'drain', now: true });
+  else {
+    for (const leg of Object.values(state.legs)) session.post({ type: 'legStatus', leg: leg.name, status: { known: true, isAlive: false } });
+    if (Object.keys(state.legs).length === 0) session.discard();
+  }
+  return 'ended';
+}

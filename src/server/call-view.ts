@@ -1,0 +1,66 @@
+import type { CallFacts, ToolTurn } from '../call/facts.ts';
+import { foldFacts } from '../call/facts.ts';
+import type { EndReason, CallStatus } from '../call/inputs.ts';
+import type { TurnRecord } from '../agent/dialogue/inputs.ts';
+import type { Journal } from '../journal/reader.ts';
+
+/** A call as `/v1` shows it (contract section 5). Times are ISO 8601. */
+export interface CallView {
+  readonly id: string;
+  readonly direction: 'inbound' | 'outbound';
+  readonly status: CallStatus;
+  readonly from: string;
+  readonly to: string;
+  readonly agent: string;
+  readonly metadata: Readonly<Record<string, never>>;
+  readonly createdAt: string;
+  readonly answeredAt: string | null;
+  readonly endedAt: string | null;
+  readonly endReason: EndReason | null;
+  readonly durationMs: number | null;
+  readonly telnyx: { readonly callControlId: string; readonly callLegId: string | null; readonly callSessionId: string | null };
+}
+
+/** The call as its journal tells it; the same for live and ended ones. */
+export function callView(journal: Journal, facts: CallFacts = foldFacts(journal.records)): CallView {
+  const { head } = journal;
+  const wall = (t: number | undefined): string | null => (t === undefined ? null : new Date(head.wallMs + t).toISOString());
+  const leg = facts.legs['caller'] ?? facts.legs['callee'];
+  return {
+    id: head.callId,
+    direction: facts.direction,
+    status: facts.status,
+    from: facts.from,
+    to: facts.to,
+    agent: facts.agent,
+    metadata: {},
+    createdAt: head.createdAt,
+    answeredAt: wall(facts.answeredAt),
+    endedAt: wall(facts.endedAt),
+    endReason: facts.endReason ?? null,
+    durationMs: facts.durationMs ?? null,
+    telnyx: {
+      callControlId: leg?.callControlId ?? '',
+      callLegId: leg?.callLegId ?? null,
+      callSessionId: leg?.callSessionId ?? null,
+    },
+  };
+}
+
+/** One line of `GET /v1/calls/{id}/transcript`. */
+export interface TranscriptTurn {
+  readonly role: 'caller' | 'agent' | 'tool';
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly interrupted?: boolean;
+}
+
+export function transcriptOf(facts: CallFacts): TranscriptTurn[] {
+  return facts.turns.map(turnView);
+}
+
+function turnView(turn: TurnRecord | ToolTurn): TranscriptTurn {
+  const { role, text, startMs, endMs } = turn;
+  return { role, text, startMs, endMs, ...('interrupted' in turn && turn.interrupted ? { interrupted: true } : {}) };
+}

@@ -1,0 +1,267 @@
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { PublishedEvent } from '../call/ports.ts';
+import { recoverCall } from '../call/recovery.ts';
+import { CallRegistry, type ReadyAgent } from '../call/registry.ts';
+import type { AgentProviders, CallPorts } from '../call/ports.ts';
+import type { Routing } from '../call/routing.ts';
+import { Wheel } from '../call/wheel.ts';
+import type { Clock } from '../core/clock.ts';
+import { LandlineError, messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { JOURNAL_FORMAT, JOURNAL_VERSION } from '../journal/format.ts';
+import { lockDataDir, type DataDirLock } from '../journal/lock.ts';
+import { listLive, readJournal } from '../journal/reader.ts';
+import { createJournalWriter, type JournalWriter } from '../journal/writer.ts';
+import { createTelnyxApi } from '../telnyx/client.ts';
+import { createReplayMemory } from '../telnyx/replay-memory.ts';
+import { createVerifier } from '../telnyx/signature.ts';
+import { controlApi } from './control-api.ts';
+import { EventBus } from './event-bus.ts';
+import { mediaRoute, websocketSupport } from './media-route.ts';
+import { Metrics } from './metrics.ts';
+import { errorHandler, problemOf, send } from './problem.ts';
+import { webhookRoute } from './webhook-route.ts';
+
+export interface GatewayAgent extends ReadyAgent {
+  readonly providers: AgentProviders;
+}
+
+export interface GatewayOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly software: string;
+  readonly host: string;
+  readonly port: number;
+  /** Origin that Telnyx reaches, e.g. `https://voice.example.com`; the listening address when unset (emulator). */
+  readonly publicUrl?: string | undefined;
+  readonly telnyx: { readonly apiKey: string; readonly publicKeys: readonly string[]; readonly baseUrl?: string | undefined; readonly connectionId?: string | undefined };
+  readonly agents: ReadonlyMap<string, GatewayAgent>;
+  readonly routing: Routing;
+  readonly maxConcurrentCalls: number;
+  readonly apiKeys: readonly string[];
+  readonly dataDir: string;
+}
+
+export interface Gateway {
+  readonly app: FastifyInstance;
+  readonly registry: CallRegistry;
+  readonly events: EventBus;
+  /** The port it listens on. */
+  readonly port: number;
+  /** Origin that webhooks and sockets reach. */
+  readonly origin: string;
+  /** Resolves when every call of an earlier process was taken over or closed. */
+  readonly recovered: Promise<void>;
+  /** No new calls; resolves when the live ones have ended, by themselves until `timeoutMs`, then with a goodbye. */
+  drain(timeoutMs: number): Promise<void>;
+  /** Ends every call at once, waits at most 5 s for Telnyx to confirm, and closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Longest a goodbye takes: the machine's own guard hangs up after 20 s, Telnyx gets some more. */
+const GOODBYE_MS = 25_000;
+const LAST_HANGUPS_MS = 5_000;
+
+/** Starts a gateway: locks the data directory, listens, and takes over what an earlier process left. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { clock, log, dataDir } = options;
+  const verifier = createVerifier(options.telnyx.publicKeys, clock);
+  const lock = lockDataDir(dataDir, clock);
+  try {
+    return await start(options, verifier, lock);
+  } catch (thrown) {
+    lock.release();
+    log.debug({ error: messageOf(thrown) }, 'start failed');
+    throw thrown;
+  }
+}
+
+async function start(options: GatewayOptions, verifier: ReturnType<typeof createVerifier>, lock: DataDirLock): Promise<Gateway> {
+  const { clock, log, dataDir, agents } = options;
+  const telnyx = createTelnyxApi({ apiKey: options.telnyx.apiKey, baseUrl: options.telnyx.baseUrl, clock, log });
+  const journal = createJournalWriter({ dataDir, clock, log });
+  const events = new EventBus(clock);
+  const wheel = new Wheel(clock);
+  let origin = options.publicUrl ?? '';
+  let sessionsEmpty: (() => void) | undefined;
+
+  const registry: CallRegistry = new CallRegistry({
+    clock,
+    log,
+    telnyx,
+    routing: options.routing,
+    agents,
+    maxConcurrentCalls: options.maxConcurrentCalls,
+    open: (callId, seed, agent) => openCall(callId, seed, agent),
+  });
+  const metrics = new Metrics({ calls: () => registry.sessions.size, journal: () => journal.state() });
+  events.subscribe((event) => metrics.event(event));
+
+  const openCall = (callId: string, seed: string, agent: string): CallPorts => {
+    const providers = agents.get(agent)?.providers ?? [...agents.values()][0]?.providers;
+    if (!providers) throw new LandlineError('internal_error', 'a gateway needs at least one agent');
+    journal.open(callId, {
+      k: 'head',
+      format: JOURNAL_FORMAT,
+      version: JOURNAL_VERSION,
+      callId,
+      seed,
+      createdAt: new Date(clock.wall()).toISOString(),
+      wallMs: clock.wall(),
+      monoMs: clock.mono(),
+      software: options.software,
+    });
+    return {
+      clock,
+      wheel,
+      log,
+      telnyx,
+      providers,
+      journal: {
+        append: (record, onWritten) => journal.append(callId, record, onWritten),
+        track: (record) => journal.track(callId, record),
+        close: (end) => journal.close(callId, end),
+      },
+      expectMedia: (token, leg, epoch) => {
+        const session = registry.sessions.get(callId);
+        if (session) registry.expectMedia(token, { session, leg, epoch });
+        return `${origin.replace(/^http/, 'ws')}/media/${token}`;
+      },
+      eventId: () => events.nextId(),
+      publish: (event: PublishedEvent) => events.publish(event),
+      journalBehind: () => metrics.journalBehind(),
+      finished: () => {
+        const session = registry.sessions.get(callId);
+        if (session) {
+          metrics.underruns(session.media.playout.underruns);
+          registry.forget(session);
+        }
+        if (registry.sessions.size === 0) sessionsEmpty?.();
+      },
+    };
+  };
+
+  const app = fastify({
+    logger: false,
+    bodyLimit: 1024 * 1024,
+    // Half-sent requests would live 90 s by default.
+    requestTimeout: 10_000,
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    forceCloseConnections: true,
+  });
+  app.setErrorHandler(errorHandler(log));
+  app.setNotFoundHandler((request, reply) => send(reply, problemOf('not_found', `there is no ${request.method} ${request.url.split('?')[0] ?? ''} here`)));
+  await websocketSupport(app);
+  await app.register(webhookRoute({ registry, verifier, memory: createReplayMemory(), clock, log, metrics }));
+  await app.register(mediaRoute({ registry, clock, log, metrics }));
+  await app.register(controlApi({ registry, agents, events, journal, dataDir, apiKeys: options.apiKeys }));
+  app.get('/healthz', async () => ({ status: 'ok' }));
+  app.get('/readyz', async (_request, reply) => {
+    const failed = journal.state().failed;
+    const reasons = [...(registry.draining ? ['draining'] : []), ...(registry.full ? ['full'] : []), ...(failed === undefined ? [] : [`journal: ${failed}`])];
+    return reply.code(reasons.length === 0 ? 200 : 503).send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons });
+  });
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
+
+  const release = async (): Promise<void> => {
+    wheel.stop();
+    telnyx.close();
+    await app.close();
+    await journal.stop();
+    lock.release();
+  };
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (thrown) {
+    await release();
+    throw thrown;
+  }
+  const { port } = app.server.address() as AddressInfo;
+  if (origin === '') origin = `http://${options.host}:${port}`;
+  const recovered = recover(options, registry, telnyx, journal, openCall);
+  const emptied = async (ms: number): Promise<boolean> => {
+    if (countActive(registry) === 0) return true;
+    return new Promise<boolean>((resolve) => {
+      const timer = clock.after(ms, () => resolve(false));
+      sessionsEmpty = () => {
+        timer.cancel();
+        resolve(true);
+      };
+    });
+  };
+  const postAll = (now: boolean): void => {
+    for (const session of [...registry.sessions.values()]) session.post({ type: 'drain', now });
+  };
+  let stopping: Promise<void> | undefined;
+  return {
+    app,
+    registry,
+    events,
+    port,
+    origin,
+    recovered,
+    drain: async (timeoutMs) => {
+      registry.drain();
+      log.info({ calls: registry.sessions.size, timeoutMs }, 'draining: no new calls');
+      if (await emptied(timeoutMs)) return;
+      log.info({ calls: registry.sessions.size }, 'drain timeout: saying goodbye');
+      postAll(false);
+      await emptied(GOODBYE_MS);
+    },
+    stop: () => {
+      stopping ??= (async () => {
+        registry.drain();
+        postAll(true);
+        await emptied(LAST_HANGUPS_MS);
+        await release();
+      })();
+      return stopping;
+    },
+  };
+}
+
+/** Calls we still answer for: a bridged pair lives on without us. */
+function countActive(registry: CallRegistry): number {
+  return [...registry.sessions.values()].filter((session) => session.talkingLeg?.phase !== 'bridged').length;
+}
+
+/** Every live journal of an earlier process: its call goes on, or its books are closed. */
+async function recover(
+  options: GatewayOptions,
+  registry: CallRegistry,
+  telnyx: ReturnType<typeof createTelnyxApi>,
+  journal: JournalWriter,
+  open: (callId: string, seed: string, agent: string) => CallPorts,
+): Promise<void> {
+  const { clock, log, agents, dataDir } = options;
+  const known = new Set<string>();
+  await Promise.all(
+    (await listLive(dataDir)).map(async ({ callId, path }) => {
+      if (registry.sessions.has(callId)) return;
+      try {
+        const file = await readJournal(path);
+        if (file.ended) {
+          journal.archive(callId);
+          return;
+        }
+        const { head } = file;
+        await recoverCall(file, {
+          log,
+          telnyx,
+          registry,
+          agents,
+          wallSince: (_file, facts) => Math.max(0, clock.wall() - (head.wallMs + facts.t)),
+          open,
+        });
+        for (const leg of Object.values(registry.sessions.get(callId)?.state.legs ?? {})) known.add(leg.callControlId);
+      } catch (thrown) {
+        log.error({ callId, error: messageOf(thrown) }, 'this journal cannot be taken over; it stays in journal/live');
+      }
+    }),
+  );
+  const connection = options.telnyx.connectionId;
+  const active = connection === undefined ? undefined : await telnyx.activeCalls(connection);
+  const strangers = active?.filter((call) => !known.has(call.callControlId)) ?? [];
+  if (strangers.length > 0) log.warn({ calls: strangers.length }, 'calls are up on this connection that no journal here knows');
+}

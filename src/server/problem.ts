@@ -1,0 +1,63 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { ZodError } from 'zod';
+import { LandlineError, type ErrorCode } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+
+/** An RFC 9457 problem document; `code` is one of `docs/errors.md`. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+}
+
+const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  call_not_active: 409,
+  call_not_found: 404,
+  destination_not_allowed: 403,
+  gateway_draining: 503,
+  gateway_full: 503,
+  media_token_invalid: 401,
+  not_found: 404,
+  not_supported: 501,
+  provider_failed: 502,
+  recording_not_found: 404,
+  request_invalid: 400,
+  request_too_large: 413,
+  telnyx_command_failed: 502,
+  unauthorized: 401,
+  webhook_malformed: 400,
+  webhook_signature_invalid: 401,
+};
+
+export function problemOf(code: ErrorCode, detail: string): Problem {
+  const status = STATUS[code] ?? 500;
+  return { type: `https://github.com/landline/landline/blob/main/docs/errors.md#${code}`, title: code.replaceAll('_', ' '), status, detail, code };
+}
+
+/** The one place where errors become HTTP. Unknown ones are logged whole and told as nothing but their code. */
+export function errorHandler(log: Log): (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => void {
+  return (error, request, reply) => {
+    void send(reply, toProblem(error, request, log));
+  };
+}
+
+export function send(reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.status === 401 && problem.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
+  return reply.code(problem.status).type('application/problem+json').send(problem);
+}
+
+function toProblem(error: unknown, request: FastifyRequest, log: Log): Problem {
+  if (error instanceof LandlineError) return problemOf(error.code, error.message);
+  if (error instanceof ZodError) {
+    const detail = error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`).join('; ');
+    return problemOf('request_invalid', detail);
+  }
+  const status = typeof error === 'object' && error !== null && 'statusCode' in error ? Number(error.statusCode) : 500;
+  const message = error instanceof Error ? error.message : String(error);
+  if (status === 413) return problemOf('request_too_large', message);
+  if (status >= 400 && status < 500) return problemOf('request_invalid', message);
+  log.error({ error: message, method: request.method, route: request.routeOptions.url }, 'request failed');
+  return problemOf('internal_error', 'the gateway failed to handle this request; its log says why');
+}
