@@ -28,8 +28,8 @@ const MIN_BLOCKS = 5;
  * many bits per sample does it take to say these very bytes, if each sample is predicted from the two before it? By
  * Rissanen's minimum description length that is log2 of the mean prediction error minus log2 of the mean step size in
  * use, up to a constant. The true law needs fewer: about 2 bits with speech, 5 with a tone, and still 0.3 to 3 with
- * white noise, whose loudness distribution gives the law away. Blocks made of little more than two codes (a
- * clipped wave) say nothing about steps and are passed over. All arithmetic is in whole numbers.
+ * white noise, whose loudness distribution gives the law away. Blocks made of little more than two codes (a clipped
+ * wave) say nothing about steps and are passed over. All results are whole numbers, so every machine decides alike.
  */
 export function createCodecCheck(announced: G711): CodecCheck {
   const block = new Uint8Array(BLOCK);
@@ -106,7 +106,10 @@ function descriptionLength(law: G711, block: Uint8Array, samples: Float64Array):
   return log2(predictionError(samples)) - Math.floor((steps * BIT) / BLOCK);
 }
 
-/** Least-squares prediction of each sample from the two before it: the mean absolute error, in 1/16. */
+/**
+ * The mean absolute error, in 1/16, of predicting each sample as x * the one before + y * the one before that, with the
+ * x and y that fit the block best (least squares, by Cramer's rule).
+ */
 function predictionError(samples: Float64Array): number {
   let r11 = 0;
   let r12 = 0;
@@ -125,10 +128,11 @@ function predictionError(samples: Float64Array): number {
   }
   // 20 bits each, so that the products below, times 2^12, stay whole below 2^53.
   const scale = 1 << Math.max(0, Math.floor(log2(Math.max(r11, r22, 1)) / BIT) - 19);
-  [r11, r12, r22, r01, r02] = [r11, r12, r22, r01, r02].map((r) => Math.round(r / scale)) as Sums;
-  const determinant = r11 * r22 - r12 * r12;
-  const first = determinant > 0 ? coefficient(r01 * r22 - r02 * r12, determinant) : 0;
-  const second = determinant > 0 ? coefficient(r02 * r11 - r01 * r12, determinant) : 0;
+  const scaled = (sum: number): number => Math.round(sum / scale);
+  const [a, b, c, p, q] = [scaled(r11), scaled(r12), scaled(r22), scaled(r01), scaled(r02)];
+  const determinant = a * c - b * b;
+  const first = determinant > 0 ? coefficient(p * c - q * b, determinant) : 0;
+  const second = determinant > 0 ? coefficient(q * a - p * b, determinant) : 0;
   let error = 0;
   for (let i = 2; i < BLOCK; i++) {
     const predicted = first * (samples[i - 1] as number) + second * (samples[i - 2] as number);
@@ -137,8 +141,6 @@ function predictionError(samples: Float64Array): number {
   // Below the step sizes themselves the error says nothing: count it as at least 2.
   return Math.max(32, Math.floor((error * 16) / (COEFFICIENT_ONE * (BLOCK - 2))));
 }
-
-type Sums = [number, number, number, number, number];
 
 const COEFFICIENT_ONE = 4096;
 

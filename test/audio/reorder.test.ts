@@ -16,7 +16,7 @@ function track(options?: ReorderOptions) {
     reorder,
     out,
     /** Pushes 20 ms apart unless a time is given; one buffer for all, wiped after each call. */
-    push(chunk: number | undefined, at = t + 20, payload = chunk ?? 0): void {
+    push: (chunk: number | undefined, at = t + 20, payload = chunk ?? 0): void => {
       t = at;
       buffer[0] = payload;
       reorder.push(chunk, buffer, t, sink);

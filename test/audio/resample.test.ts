@@ -138,7 +138,7 @@ test.each([
   [0, 8000],
   [Number.NaN, 8000],
 ])('%s Hz to %s Hz is refused with what is supported', (from, to) => {
-  expect(() => createResampler(from, to)).toThrowError(
+  expect(() => createResampler(from, to)).toThrow(
     expect.objectContaining({ code: 'audio_invalid', message: expect.stringContaining('22050') as string }),
   );
 });

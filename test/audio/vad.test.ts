@@ -135,7 +135,7 @@ describe('what a frame says', () => {
     const vad = createEnergyVad(options);
     for (let n = 0; n < 50; n++) vad.process(silence);
     return (pattern) =>
-      [...pattern].map((letter) => {
+      Array.from(pattern, (letter) => {
         const { voiced, speech: speaking, change, voicedMs, silenceMs } = vad.process(letter === 'v' ? voice : silence);
         expect(voiced).toBe(letter === 'v');
         return `${change ?? (speaking ? 'speech' : '-')} ${voicedMs}/${silenceMs}`;

@@ -24,7 +24,7 @@ async function start(options: DeepgramEmulatorOptions = {}): Promise<DeepgramEmu
   return emulator;
 }
 
-const until = (condition: () => boolean): Promise<unknown> => vi.waitUntil(condition, { interval: 2, timeout: 10_000 });
+const until = (condition: () => boolean): Promise<unknown> => vi.waitUntil(condition, { interval: 2, timeout: 5_000 });
 
 interface Client {
   readonly ws: WebSocket;
@@ -183,7 +183,9 @@ describe('listen v1', () => {
     await until(() => client.ws.readyState === 1);
     client.ws.send(Buffer.concat([speech('one two three four five six'), silence(400)]));
     await until(() => client.inbox.some((message) => message['speech_final'] === true));
-    const interims = transcripts(client).flatMap((one) => ((one as unknown[])[1] === false ? [(one as string[])[0]!] : []));
+    const interims = transcripts(client).flatMap((one) =>
+      (one as unknown[])[1] === false ? [(one as string[])[0]!] : [],
+    );
     expect(interims.length).toBeGreaterThan(2);
     for (const text of interims) expect('I need to move my booking'.startsWith(text)).toBe(true);
   });
@@ -222,11 +224,9 @@ describe('listen v1', () => {
     await until(() => client.ws.readyState === 1);
     client.ws.send(Buffer.concat([silence(37), speech('something else'), silence(400), recording]));
     await until(() => transcripts(client).filter((one) => (one as unknown[])[2] === true).length === 3);
-    expect(transcripts(client).flatMap((one) => ((one as unknown[])[2] === true ? [(one as unknown[])[0]] : []))).toEqual([
-      'by order',
-      'first',
-      'second',
-    ]);
+    expect(
+      transcripts(client).flatMap((one) => ((one as unknown[])[2] === true ? [(one as unknown[])[0]] : [])),
+    ).toEqual(['by order', 'first', 'second']);
   });
 
   test('answers Finalize at once, marked', async () => {
@@ -359,14 +359,14 @@ describe('listen v2', () => {
       ['StartOfTurn', 'hello', 0],
       ['EndOfTurn', 'hello', 0],
     ]);
-    expect(client.inbox.at(-1)).toMatchObject({ trigger: 'model' });
+    expect(client.inbox.find((message) => message['event'] === 'EndOfTurn')).toMatchObject({ trigger: 'model' });
   });
 
   test('updates every quarter of a second of audio, and not otherwise', async () => {
     const { client } = await flux({});
     client.ws.send(silence(1000));
     await client.got('Update', 4);
-    expect(client.inbox.slice(1).map((message) => message['audio_window_end'])).toEqual([0.26, 0.52, 0.78, 1].slice(0, 4).map((_, n) => Math.round((n + 1) * 260) / 1000).slice(0, client.inbox.length - 1));
+    expect(client.inbox.slice(1).map((message) => message['audio_window_end'])).toEqual([0.26, 0.5, 0.76, 1]);
   });
 
   test('ends an unfinished sentence by timeout only', async () => {
@@ -440,7 +440,9 @@ describe('speak v1', () => {
     expect(client.types()[0]).toBe('Metadata');
     expect(client.types().at(-1)).toBe('Flushed');
     expect(audioOf(client)).toEqual(speech('Sure, let me check that.'));
-    const sizes = client.inbox.flatMap((message) => (message['type'] === 'audio' ? [(message['audio'] as Buffer).length] : []));
+    const sizes = client.inbox.flatMap((message) =>
+      message['type'] === 'audio' ? [(message['audio'] as Buffer).length] : [],
+    );
     expect(sizes.some((size) => size % 2 === 1)).toBe(true);
     expect(new Set(sizes).size).toBeGreaterThan(3);
   });

@@ -91,7 +91,7 @@ describe('webhooks', () => {
     const { emulator, gateway, ring } = await createBench({ webhookRetriesMs: [1] });
     gateway.reply = (hook) => (hook.type === 'call.initiated' ? status : 200);
     ring().hangup();
-    await until(() => gateway.of('call.hangup').length === 1);
+    await emulator.waitFor(() => emulator.webhooks[1]?.status === 200);
 
     expect(emulator.webhooks.map((each) => [each.type, each.status])).toEqual([
       ['call.initiated', status],
@@ -177,7 +177,7 @@ describe('webhook faults', () => {
     emulator.faults.webhooks.drop('call.answered');
     const call = await answered();
     call.hangup();
-    await until(() => gateway.of('call.hangup').length === 1);
+    await emulator.waitFor(() => emulator.webhooks[2]?.status === 200);
 
     expect(gateway.types()).toEqual(['call.initiated', 'call.hangup']);
     expect(emulator.webhooks.map((each) => each.status)).toEqual([200, 'dropped', 200]);
@@ -237,7 +237,7 @@ describe('webhook faults', () => {
     emulator.faults.webhooks.drop('*');
     emulator.faults.webhooks.clear();
     ring();
-    await until(() => gateway.hooks.length === 2);
+    await emulator.waitFor(() => emulator.webhooks[2]?.status === 200);
 
     expect(emulator.webhooks.map((each) => each.status)).toEqual(['dropped', 200, 200]);
   });

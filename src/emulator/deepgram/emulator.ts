@@ -214,11 +214,13 @@ const problem = (message: string, code = 'Bad Request'): Readonly<Record<string,
 
 function headersOf(status: number, body: unknown): Record<string, string> {
   const error = typeof body === 'object' && body !== null && 'err_msg' in body ? String(body.err_msg) : '';
+  // Headers are ASCII; what a client sent may be quoted in an error.
+  const ascii = error.replaceAll(/[^\x20-\x7e]/g, '?');
   return {
     'content-type': 'application/json',
     'content-length': String(Buffer.byteLength(JSON.stringify(body))),
     'dg-request-id': randomId(),
-    ...(status >= 400 ? { 'dg-error': error } : {}),
+    ...(status >= 400 ? { 'dg-error': ascii } : {}),
     ...(status === 429 ? { 'retry-after': '1' } : {}),
   };
 }

@@ -56,7 +56,7 @@ export function serveListenV1(
     if (stretch !== seen) {
       [seen, finals, interimAtMs, isUtteranceEndDue] = [stretch, 0, stretch.startMs, true];
       if (query.get('vad_events') === 'true') {
-        connection.send({ type: 'SpeechStarted', channel: [0], timestamp: stretch.startMs / 1000 });
+        connection.send({ type: 'SpeechStarted', channel: [0], timestamp: seconds(stretch.startMs) });
       }
     }
     if (stretch.isOver) {
@@ -64,7 +64,7 @@ export function serveListenV1(
       if (!isUtteranceEndDue || now - stretch.endMs < utteranceEndMs) return;
       isUtteranceEndDue = false;
       if (stretch.words?.length === 0) return;
-      afterFinal(() => connection.send({ type: 'UtteranceEnd', channel: [0], last_word_end: stretch.endMs / 1000 }));
+      afterFinal(() => connection.send({ type: 'UtteranceEnd', channel: [0], last_word_end: seconds(stretch.endMs) }));
       return;
     }
     if (stretch.known - finals >= behaviour.finalEveryWords) {
@@ -98,12 +98,12 @@ export function serveListenV1(
   ): Readonly<Record<string, unknown>> {
     const all = timedWords(stretch.words ?? [], stretch.startMs, stretch.endMs);
     const words = all.slice(from, stretch.known);
-    const start = words[0]?.start ?? stretch.startMs / 1000;
+    const start = words[0]?.start ?? seconds(stretch.startMs);
     return {
       type: 'Results',
       channel_index: [0, 1],
       start,
-      duration: Math.max(0, nowMs / 1000 - start),
+      duration: Math.max(0, seconds(nowMs - start * 1000)),
       is_final: marks.isFinal,
       speech_final: marks.speechFinal ?? false,
       ...(marks.fromFinalize ? { from_finalize: true } : {}),
@@ -137,7 +137,7 @@ export function serveListenV1(
       request_id: requestId,
       sha256: '0'.repeat(64),
       created: new Date(clock.wall()).toISOString(),
-      duration: nowMs / 1000,
+      duration: seconds(nowMs),
       channels: 1,
     });
     if (behaviour.endCode === 1000) connection.close(1000);
@@ -174,3 +174,6 @@ export function serveListenV1(
 
   restartIdle();
 }
+
+/** Deepgram's times have milliseconds. */
+const seconds = (ms: number): number => Math.round(ms) / 1000;

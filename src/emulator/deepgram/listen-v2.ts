@@ -34,7 +34,7 @@ export function serveListenV2(connection: DeepgramConnection, script: Script, be
   const eagerThreshold = (): number | undefined => numberOf(settings.get('eager_eot_threshold'));
   let sequence = 0;
   let turnIndex = 0;
-  let updatedMs = 0;
+  let updateAtMs = UPDATE_MS;
   let nowMs = 0;
   /** The turn so far: earlier stretches are whole, the last one may still be growing. */
   let stretches: Stretch[] = [];
@@ -54,7 +54,7 @@ export function serveListenV2(connection: DeepgramConnection, script: Script, be
     tick,
   });
 
-  function tick(now: number, stretch: Stretch | undefined): void {
+  function tick(now: number, stretch: Stretch | undefined, quietMs: number): void {
     nowMs = now;
     if (stretch && stretch !== stretches.at(-1) && stretch !== ended) {
       stretches.push(stretch);
@@ -64,19 +64,20 @@ export function serveListenV2(connection: DeepgramConnection, script: Script, be
       isOpen = true;
       turnInfo('StartOfTurn');
     }
-    if (isOpen) decide();
-    if (now - updatedMs >= UPDATE_MS) turnInfo('Update');
+    if (isOpen) decide(quietMs);
+    if (now < updateAtMs) return;
+    updateAtMs += UPDATE_MS;
+    turnInfo('Update');
   }
 
-  function decide(): void {
+  function decide(quietMs: number): void {
     const last = stretches.at(-1);
     if (!last?.isOver) return;
-    const silenceMs = nowMs - last.endMs;
     const isFinished = !transcript().endsWith('…');
     const eotMs = behaviour.eotSilenceMs + (Number(settings.get('eot_threshold') ?? 0.7) - 0.7) * 1000;
-    if (isFinished && silenceMs >= eotMs) endTurn('model');
-    else if (silenceMs >= Number(settings.get('eot_timeout_ms') ?? 5000)) endTurn('timeout');
-    else if (isFinished && !isAwaiting && eagerThreshold() !== undefined && silenceMs >= behaviour.eagerSilenceMs) {
+    if (isFinished && quietMs >= eotMs) endTurn('model');
+    else if (quietMs >= Number(settings.get('eot_timeout_ms') ?? 5000)) endTurn('timeout');
+    else if (isFinished && !isAwaiting && eagerThreshold() !== undefined && quietMs >= behaviour.eagerSilenceMs) {
       isAwaiting = true;
       turnInfo('EagerEndOfTurn');
     }
@@ -99,7 +100,6 @@ export function serveListenV2(connection: DeepgramConnection, script: Script, be
     stretches.flatMap((stretch) => (stretch.words ?? []).slice(0, stretch.known)).join(' ');
 
   function turnInfo(event: TurnEvent, trigger?: Trigger): void {
-    updatedMs = nowMs;
     const eager = eagerThreshold() ?? 0.5;
     const confidence = {
       StartOfTurn: 0.05,
@@ -113,8 +113,8 @@ export function serveListenV2(connection: DeepgramConnection, script: Script, be
       event,
       ...(trigger ? { trigger } : {}),
       turn_index: turnIndex,
-      audio_window_start: (stretches[0]?.startMs ?? nowMs) / 1000,
-      audio_window_end: nowMs / 1000,
+      audio_window_start: Math.round(stretches[0]?.startMs ?? nowMs) / 1000,
+      audio_window_end: Math.round(nowMs) / 1000,
       transcript: transcript(),
       words: stretches.flatMap((stretch) =>
         timedWords(stretch.words ?? [], stretch.startMs, stretch.endMs)

@@ -20,8 +20,11 @@ export interface SpeechDetectorOptions {
   readonly script: Script;
   /** Does this stretch continue a turn? */
   readonly isTurnOpen: () => boolean;
-  /** Called every 20 ms of received audio, with the stretch that began last. */
-  readonly tick: (nowMs: number, stretch: Stretch | undefined) => void;
+  /**
+   * Called every 20 ms of received audio, with the last stretch that was understood and the time since any sound: a
+   * stretch that has just begun is heard before it is understood.
+   */
+  readonly tick: (nowMs: number, stretch: Stretch | undefined, quietMs: number) => void;
 }
 
 const BLOCK_MS = 20;
@@ -40,6 +43,8 @@ export class SpeechDetector {
   #filled = 0;
   #position = 0;
   #stretch: Stretch | undefined;
+  #understood: Stretch | undefined;
+  #lastSoundMs = 0;
   #beginning: number[] = [];
 
   constructor(options: SpeechDetectorOptions) {
@@ -63,7 +68,7 @@ export class SpeechDetector {
     const stretch = this.#stretch;
     if (!stretch || stretch.isOver) return;
     this.#end(stretch);
-    this.#options.tick(this.#nowMs, stretch.words ? stretch : undefined);
+    this.#tick();
   }
 
   get #nowMs(): number {
@@ -75,7 +80,13 @@ export class SpeechDetector {
     this.#filled = 0;
     const stretch = this.#stretch;
     if (stretch && !stretch.isOver) this.#advance(stretch);
-    this.#options.tick(this.#nowMs, this.#stretch?.words ? this.#stretch : undefined);
+    this.#tick();
+  }
+
+  #tick(): void {
+    const stretch = this.#stretch;
+    if (stretch?.words) this.#understood = stretch;
+    this.#options.tick(this.#nowMs, this.#understood, this.#nowMs - this.#lastSoundMs);
   }
 
   #hear(sample: number): void {
@@ -85,6 +96,7 @@ export class SpeechDetector {
       this.#beginning = [];
     }
     this.#position++;
+    if (isLoud) this.#lastSoundMs = this.#nowMs;
     const stretch = this.#stretch;
     if (!stretch || stretch.isOver) return;
     if (isLoud) stretch.endMs = this.#nowMs;

@@ -20,7 +20,10 @@ const OUTPUT_FD = 4;
 /** Of WebAssembly, what is used here; TypeScript only has its types together with the whole browser. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: object) => {
+  readonly Instance: new (
+    module: object,
+    imports: object,
+  ) => {
     readonly exports: { readonly memory: { readonly buffer: ArrayBuffer }; _start(): void };
   };
 };
@@ -47,7 +50,8 @@ export function createFlite(wasm: Uint8Array): Flite {
     try {
       exports._start();
     } catch (error) {
-      if (!(error instanceof Exit) || error.code !== 0) throw new Error(`flite failed: ${said.trim() || String(error)}`);
+      if (!(error instanceof Exit) || error.code !== 0)
+        throw new Error(`flite failed: ${said.trim() || String(error)}`);
     }
     const wav = readWav(Buffer.concat(written));
     const samples = (wav.channels[0] ?? new Int16Array()).map((sample) => clip(sample * GAIN[voice]));

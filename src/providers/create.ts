@@ -1,0 +1,200 @@
+import type { Clock } from '../core/clock.ts';
+import { LandlineError, messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { llmWithFallback, sttWithFallback, ttsWithFallback, type ProviderChain } from './fallback.ts';
+import { createOpenAiLlm } from './llm/openai.ts';
+import { createScriptedLlm } from './llm/scripted.ts';
+import {
+  chainOf,
+  vendorAccess,
+  type AnyBlock,
+  type LlmBlock,
+  type ProviderBlocks,
+  type SttBlock,
+  type TtsBlock,
+  type VendorBlock,
+} from './options.ts';
+import type { LlmProvider, SttProvider, TtsProvider } from './ports.ts';
+import { loadScript, type AgentScript } from './script.ts';
+import { createDeepgramStt } from './stt/deepgram.ts';
+import { createEmbeddedStt } from './stt/embedded.ts';
+import { createOpenAiStt } from './stt/openai.ts';
+import { createCommandTts } from './tts/command.ts';
+import { createDeepgramTts } from './tts/deepgram.ts';
+import { createEmbeddedTts } from './tts/embedded.ts';
+import { createOpenAiTts } from './tts/openai.ts';
+
+export interface CreateProvidersOptions {
+  /** Where the keys and default addresses are, e.g. `process.env`. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Makes a path of the config file absolute. */
+  resolvePath(path: string): string;
+}
+
+/** One agent's providers, as a call uses them. */
+export interface CreatedProviders {
+  readonly stt: SttProvider;
+  readonly llm: LlmProvider;
+  readonly tts: TtsProvider;
+}
+
+export interface ProviderSet {
+  readonly agents: ReadonlyMap<string, CreatedProviders>;
+  /**
+   * Loads what runs inside the gateway, so that the first call does not wait for it and mistakes show at the start.
+   * @throws LandlineError `provider_missing`, `script_invalid` or `provider_failed`.
+   */
+  prepare(): Promise<void>;
+  /** Ends the threads of what runs inside the gateway. */
+  close(): Promise<void>;
+}
+
+/** What runs in threads of ours. */
+interface Engine {
+  prepare(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the providers of all agents. Agents that use the same script or voice share its threads; connections to
+ * OpenAI-compatible servers are pooled for the whole process.
+ * @throws LandlineError `script_invalid` naming every script that cannot be used.
+ */
+export function createProviders(
+  agents: Readonly<Record<string, ProviderBlocks>>,
+  options: CreateProvidersOptions,
+): ProviderSet {
+  const factory = new Factory(options);
+  const created = new Map<string, CreatedProviders>();
+  const problems = new Map<string, LandlineError>();
+  for (const [name, blocks] of Object.entries(agents)) {
+    try {
+      created.set(name, factory.create(blocks));
+    } catch (error) {
+      if (!(error instanceof LandlineError)) throw error;
+      problems.set(error.message, error);
+    }
+  }
+  failTogether([...problems.values()]);
+  return {
+    agents: created,
+    async prepare() {
+      const outcomes = await Promise.allSettled([...factory.engines].map((engine) => engine.prepare()));
+      failTogether(outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : [])));
+    },
+    async close() {
+      await Promise.all([...factory.engines].map((engine) => engine.close()));
+    },
+  };
+}
+
+function failTogether(errors: readonly unknown[]): void {
+  const [first] = errors;
+  if (errors.length === 0) return;
+  const code = first instanceof LandlineError ? first.code : 'internal_error';
+  throw new LandlineError(code, errors.map(messageOf).join('\n'), { cause: first });
+}
+
+class Factory {
+  readonly #options: CreateProvidersOptions;
+  readonly #scripts = new Map<string, AgentScript>();
+  /** By everything they are made of. */
+  readonly #engines = new Map<string, Engine>();
+
+  constructor(options: CreateProvidersOptions) {
+    this.#options = options;
+  }
+
+  get engines(): Iterable<Engine> {
+    return this.#engines.values();
+  }
+
+  create({ stt, llm, tts }: ProviderBlocks): CreatedProviders {
+    const scripted = chainOf(llm).find((block) => block.provider === 'scripted');
+    return {
+      stt: sttWithFallback(each(chainOf(stt), (block) => this.#stt(block, scripted?.script)), this.#options),
+      llm: llmWithFallback(each(chainOf(llm), (block) => this.#llm(block)), this.#options),
+      tts: ttsWithFallback(each(chainOf(tts), (block) => this.#tts(block)), this.#options),
+    };
+  }
+
+  #stt(block: SttBlock, script: string | undefined): SttProvider {
+    switch (block.provider) {
+      case 'deepgram':
+        return createDeepgramStt({ ...settings(block), ...this.#access(block) });
+      case 'openai':
+        return createOpenAiStt({ ...settings(block), ...this.#access(block) });
+      case 'embedded': {
+        if (script === undefined) {
+          throw new LandlineError('config_invalid', 'embedded speech recognition needs a scripted llm, whose sentences it knows');
+        }
+        const { workers } = settings(block);
+        return this.#shared(`stt ${this.#options.resolvePath(script)} ${workers}`, () =>
+          createEmbeddedStt({ ...settings(block), script: this.#script(script), clock: this.#options.clock }),
+        );
+      }
+    }
+  }
+
+  #llm(block: LlmBlock): LlmProvider {
+    switch (block.provider) {
+      case 'openai':
+        return createOpenAiLlm({ ...settings(block), ...this.#access(block) });
+      case 'scripted':
+        return createScriptedLlm({ script: this.#script(block.script) });
+    }
+  }
+
+  #tts(block: TtsBlock): TtsProvider {
+    const { clock } = this.#options;
+    switch (block.provider) {
+      case 'deepgram':
+        return createDeepgramTts({ ...settings(block), ...this.#access(block) });
+      case 'openai':
+        return createOpenAiTts({ ...settings(block), ...this.#access(block) });
+      case 'embedded':
+        return this.#shared(`tts ${block.voice} ${block.workers}`, () => createEmbeddedTts({ ...settings(block), clock }));
+      case 'command': {
+        // A name is looked for on the PATH, as in a shell.
+        const command = /[\\/]/.test(block.command) ? this.#options.resolvePath(block.command) : block.command;
+        return createCommandTts({ ...settings(block), command, args: block.args ?? [], clock });
+      }
+    }
+  }
+
+  #access(block: VendorBlock): { apiKey: string; baseUrl?: string; clock: Clock; log: Log } {
+    const { env, clock, log } = this.#options;
+    const { apiKey, baseUrl } = vendorAccess(block, env);
+    return { apiKey, ...(baseUrl === undefined ? {} : { baseUrl }), clock, log };
+  }
+
+  #script(path: string): AgentScript {
+    const absolute = this.#options.resolvePath(path);
+    const script = this.#scripts.get(absolute) ?? loadScript(absolute);
+    this.#scripts.set(absolute, script);
+    return script;
+  }
+
+  #shared<E extends Engine>(key: string, make: () => E): E {
+    // A key is only ever used with one kind of engine.
+    const engine = (this.#engines.get(key) as E | undefined) ?? make();
+    this.#engines.set(key, engine);
+    return engine;
+  }
+}
+
+function each<B, P>([first, ...rest]: readonly [B, ...B[]], make: (block: B) => P): ProviderChain<P> {
+  return [make(first), ...rest.map(make)];
+}
+
+type Settings<B> = { [K in keyof Omit<B, keyof AccessKeys>]: Exclude<B[K], undefined> };
+type AccessKeys = Pick<AnyBlock, 'provider' | 'fallback'> & { baseUrl: unknown; apiKeyEnv: unknown };
+
+/** What a block says beside how it is reached; keys without a value are left out. */
+function settings<B extends AnyBlock>(block: B): Settings<B> {
+  const { provider: _, fallback: __, ...rest } = block;
+  const entries = Object.entries(rest).filter(([key, value]) => value !== undefined && key !== 'baseUrl' && key !== 'apiKeyEnv');
+  return Object.fromEntries(entries) as Settings<B>;
+}
