@@ -139,7 +139,9 @@ function notAnAddress(text: string): string | undefined {
 }
 
 function notAnOrigin(text: string): string | undefined {
-  return httpUrl(text)?.pathname === '/' ? undefined : 'must be an http(s) origin without a path, like https://example.com';
+  return httpUrl(text)?.pathname === '/'
+    ? undefined
+    : 'must be an http(s) origin without a path, like https://example.com';
 }
 
 function notTheApi(text: string): string | undefined {
@@ -160,7 +162,9 @@ function notAKey(text: string): string | undefined {
 }
 
 function notAnId(text: string): string | undefined {
-  return /^[A-Za-z0-9-]{1,64}$/.test(text) ? undefined : 'must be the id of a Call Control application, like 1293384261075731499';
+  return /^[A-Za-z0-9-]{1,64}$/.test(text)
+    ? undefined
+    : 'must be the id of a Call Control application, like 1293384261075731499';
 }
 
 function notE164(text: string): string | undefined {

@@ -68,6 +68,8 @@ function explain(issue: z.core.$ZodRawIssue): string | undefined {
       if (discriminator === undefined || !Array.isArray(options)) return undefined;
       return oneOf(options.map(String), (input as Readonly<Record<string, unknown>>)[discriminator]);
     }
+    case 'invalid_format':
+      return issue.pattern === undefined ? undefined : `must match ${issue.pattern}`;
     default:
       return undefined;
   }

@@ -5,15 +5,17 @@ import type { Log } from '../core/log.ts';
 export interface LogOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';
+  /** 1 for a server, whose output is its log; 2 for a command, whose output is its answer. */
+  readonly fd: 1 | 2;
 }
 
-/** The log of a process, on standard error: standard output belongs to what a command answers. */
-export function createLog({ level, format }: LogOptions): Log {
+/** The log of a process. */
+export function createLog({ level, format, fd }: LogOptions): Log {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label: string) => ({ level: label }) } };
   const logger =
     format === 'pretty'
-      ? pino({ ...options, formatters: {} }, pretty({ destination: 2, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }))
-      : pino(options, pino.destination({ fd: 2, sync: true }));
+      ? pino({ ...options, formatters: {} }, pretty({ destination: fd, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }))
+      : pino(options, pino.destination({ fd, sync: true }));
   return wrap(logger);
 }
 

@@ -114,9 +114,18 @@ class Factory {
   create({ stt, llm, tts }: ProviderBlocks): CreatedProviders {
     const scripted = chainOf(llm).find((block) => block.provider === 'scripted');
     return {
-      stt: sttWithFallback(each(chainOf(stt), (block) => this.#stt(block, scripted?.script)), this.#options),
-      llm: llmWithFallback(each(chainOf(llm), (block) => this.#llm(block)), this.#options),
-      tts: ttsWithFallback(each(chainOf(tts), (block) => this.#tts(block)), this.#options),
+      stt: sttWithFallback(
+        each(chainOf(stt), (block) => this.#stt(block, scripted?.script)),
+        this.#options,
+      ),
+      llm: llmWithFallback(
+        each(chainOf(llm), (block) => this.#llm(block)),
+        this.#options,
+      ),
+      tts: ttsWithFallback(
+        each(chainOf(tts), (block) => this.#tts(block)),
+        this.#options,
+      ),
     };
   }
 
@@ -128,7 +137,10 @@ class Factory {
         return createOpenAiStt({ ...settings(block), ...this.#access(block) });
       case 'embedded': {
         if (script === undefined) {
-          throw new LandlineError('config_invalid', 'embedded speech recognition needs a scripted llm, whose sentences it knows');
+          throw new LandlineError(
+            'config_invalid',
+            'embedded speech recognition needs a scripted llm, whose sentences it knows',
+          );
         }
         const { workers } = settings(block);
         return this.#shared(`stt ${this.#options.resolvePath(script)} ${workers}`, () =>
@@ -155,7 +167,9 @@ class Factory {
       case 'openai':
         return createOpenAiTts({ ...settings(block), ...this.#access(block) });
       case 'embedded':
-        return this.#shared(`tts ${block.voice} ${block.workers}`, () => createEmbeddedTts({ ...settings(block), clock }));
+        return this.#shared(`tts ${block.voice} ${block.workers}`, () =>
+          createEmbeddedTts({ ...settings(block), clock }),
+        );
       case 'command': {
         // A name is looked for on the PATH, as in a shell.
         const command = /[\\/]/.test(block.command) ? this.#options.resolvePath(block.command) : block.command;
@@ -195,6 +209,8 @@ type AccessKeys = Pick<AnyBlock, 'provider' | 'fallback'> & { baseUrl: unknown; 
 /** What a block says beside how it is reached; keys without a value are left out. */
 function settings<B extends AnyBlock>(block: B): Settings<B> {
   const { provider: _, fallback: __, ...rest } = block;
-  const entries = Object.entries(rest).filter(([key, value]) => value !== undefined && key !== 'baseUrl' && key !== 'apiKeyEnv');
+  const entries = Object.entries(rest).filter(
+    ([key, value]) => value !== undefined && key !== 'baseUrl' && key !== 'apiKeyEnv',
+  );
   return Object.fromEntries(entries) as Settings<B>;
 }

@@ -1,14 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import type {
-  LlmEvent,
-  LlmProvider,
-  ProviderFailure,
-  SttEvent,
-  SttProvider,
-  TtsEvent,
-  TtsProvider,
-} from './ports.ts';
+import type { LlmEvent, LlmProvider, ProviderFailure, SttEvent, SttProvider, TtsEvent, TtsProvider } from './ports.ts';
 
 export interface FallbackOptions {
   readonly clock: Clock;
@@ -91,7 +83,10 @@ function createBreaker<P extends { readonly name: string }>(
             member.outages += 1;
             member.failedAt = now;
             member.outUntil = now + member.nextOutageMs;
-            log.warn({ provider: member.provider.name, kind: failure.kind, outMs: member.nextOutageMs }, 'provider is out');
+            log.warn(
+              { provider: member.provider.name, kind: failure.kind, outMs: member.nextOutageMs },
+              'provider is out',
+            );
             member.nextOutageMs = Math.min(member.nextOutageMs * 2, LONGEST_OUTAGE_MS);
           }
           const another = members.some((other) => other !== member && !isOut(other));

@@ -165,7 +165,8 @@ export const sttBlock: z.ZodType<SttBlock> = z.lazy(() =>
         fallback: sttBlock.optional(),
       })
       .superRefine((block, context) => {
-        for (const [path, message] of deepgramProblems(block)) context.addIssue({ code: 'custom', path: [path], message });
+        for (const [path, message] of deepgramProblems(block))
+          context.addIssue({ code: 'custom', path: [path], message });
       }),
     z.strictObject({
       provider: z.literal('openai'),
@@ -182,7 +183,8 @@ function* deepgramProblems(block: DeepgramSttBlock): Generator<readonly [path: s
   const { model, eotThreshold = 0.7, eagerEotThreshold = 0 } = block;
   if (model.startsWith('flux-')) {
     if (block.endpointingMs !== undefined) yield ['endpointingMs', 'is not known to Flux models; use eotTimeoutMs'];
-    if (eagerEotThreshold > eotThreshold) yield ['eagerEotThreshold', `must not be above eotThreshold (${eotThreshold})`];
+    if (eagerEotThreshold > eotThreshold)
+      yield ['eagerEotThreshold', `must not be above eotThreshold (${eotThreshold})`];
     return;
   }
   for (const name of ['eotThreshold', 'eagerEotThreshold', 'eotTimeoutMs'] as const) {

@@ -1,6 +1,6 @@
 /**
- * The phrase language of scripted agents: `(when | what time) is breakfast [please]`, `a room for {guests:number}`.
- * Words, `( | )` alternatives, `[ ]` optional parts and `{slot}`s. One phrase gives both the recogniser's grammar
+ * The phrase language of scripted agents: `(when | what time) is breakfast please?`, `a room for <guests:number>`.
+ * Words, `( | )` alternatives, `?` after what may be left out, and `<slot>`s: signs that YAML leaves alone. One phrase gives both the recogniser's grammar
  * ({@link toJsgf}) and the matching of text ({@link matchPhrase}), so that the two cannot drift apart.
  */
 export type Phrase =
@@ -8,7 +8,7 @@ export type Phrase =
   | { readonly kind: 'all'; readonly parts: readonly Phrase[] }
   | { readonly kind: 'any'; readonly options: readonly Phrase[] }
   | { readonly kind: 'maybe'; readonly part: Phrase }
-  /** `{guests:number}` has name `guests` and list `number`; `{day}` is both. */
+  /** `<guests:number>` has name `guests` and list `number`; `<day>` is both. */
   | { readonly kind: 'slot'; readonly name: string; readonly list: string };
 
 /** One way to say a slot's value. */
@@ -27,14 +27,14 @@ export interface PhraseMatch {
   readonly slots: Readonly<Record<string, string>>;
 }
 
-const TOKEN = /\s*(?:([a-z][a-z'’]*)|([()[\]|])|\{([a-z][a-z0-9_]*)(?::([a-z][a-z0-9_]*))?\}|(\S))/gy;
+const TOKEN = /\s*(?:([a-z][a-z']*)|([()|?])|<([a-z][a-z0-9_]*)(?::([a-z][a-z0-9_]*))?>|(\S))/gy;
 
 /** @throws Error whose message says what is wrong with the phrase, for the script's error report. */
 export function parsePhrase(source: string): Phrase {
   const tokens = [...source.toLowerCase().replaceAll('’', "'").matchAll(TOKEN)];
   let at = 0;
 
-  const parts = (closer: string | undefined): Phrase => {
+  const parts = (isInner: boolean): Phrase => {
     const options: Phrase[] = [];
     let row: Phrase[] = [];
     const endRow = (): void => {
@@ -44,33 +44,33 @@ export function parsePhrase(source: string): Phrase {
     };
     for (;;) {
       const token = tokens[at++];
-      if (!token) {
-        if (closer !== undefined) throw new Error(`"${closer}" is missing`);
-        break;
-      }
-      const [, word, sign, slot, list, other] = token;
+      if (!token && isInner) throw new Error('")" is missing');
+      const [, word, sign, slot, list, other] = token ?? [];
       if (other !== undefined) throw new Error(strangeSign(other));
       if (word !== undefined) row.push({ kind: 'word', word });
       else if (slot !== undefined) row.push({ kind: 'slot', name: slot, list: list ?? slot });
-      else if (sign === '(') row.push(parts(')'));
-      else if (sign === '[') row.push({ kind: 'maybe', part: parts(']') });
+      else if (sign === '(') row.push(parts(true));
       else if (sign === '|') endRow();
-      else if (sign === closer) break;
-      else throw new Error(`"${sign ?? ''}" closes nothing`);
+      else if (sign === '?') {
+        const part = row.pop();
+        if (!part) throw new Error('"?" must stand behind what may be left out');
+        row.push({ kind: 'maybe', part });
+      } else if (sign === ')' && !isInner) throw new Error('")" closes nothing');
+      else break;
     }
     endRow();
     return options.length === 1 ? (options[0] as Phrase) : { kind: 'any', options };
   };
 
-  const phrase = parts(undefined);
+  const phrase = parts(false);
   if (mayBeEmpty(phrase)) throw new Error('at least one word must not be optional');
   return phrase;
 }
 
 function strangeSign(sign: string): string {
   return /\d/.test(sign)
-    ? `write numbers as words, or use {number}, instead of "${sign}"`
-    : `"${sign}" cannot be spoken; a phrase has words, ( | ), [ ] and {slots}`;
+    ? `write numbers as words, or use <number>, instead of "${sign}"`
+    : `"${sign}" cannot be spoken; a phrase has words, ( | ), ? and <slots>`;
 }
 
 function mayBeEmpty(phrase: Phrase): boolean {

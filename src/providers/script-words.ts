@@ -7,14 +7,14 @@ const TENS = 'twenty thirty forty fifty sixty seventy eighty ninety'.split(' ');
 
 const ones = ONES.join(' | ');
 const hours = [...ONES, 'ten', 'eleven', 'twelve'].join(' | ');
-const halves = "[o'clock | thirty | fifteen | forty five]";
-const dayPart = '[a m | p m | in the morning | in the afternoon | in the evening | at night]';
+const halves = "(o'clock | thirty | fifteen | forty five)?";
+const dayPart = '(a m | p m | in the morning | in the afternoon | in the evening | at night)?';
 
 const said = (phrase: string): readonly SlotForm[] => [{ value: '', phrase: parsePhrase(phrase) }];
 
 export const BUILT_IN_SLOTS: SlotLists = new Map([
   ['digit', said(`zero | oh | ${ones}`)],
-  ['number', said(`zero | ${ones} | ${TEENS.join(' | ')} | (${TENS.join(' | ')}) [${ones}]`)],
+  ['number', said(`zero | ${ones} | ${TEENS.join(' | ')} | (${TENS.join(' | ')}) (${ones})?`)],
   ['time', said(`noon | midnight | half past (${hours}) | (${hours}) ${halves} ${dayPart}`)],
   ['day', said('today | tomorrow | monday | tuesday | wednesday | thursday | friday | saturday | sunday')],
 ]);

@@ -20,7 +20,7 @@ export interface ScriptIntent {
   readonly pressed: readonly string[];
   /** Only right after one of these intents; empty: always. */
   readonly after: readonly string[];
-  /** The first time, the second time, …; the last one stays. `{slot}` is filled in. */
+  /** The first time, the second time, …; the last one stays. `<slot>` is filled in. */
   readonly reply: readonly string[];
   /** Asked first; the reply and the action come after a yes. */
   readonly confirm?: string;
@@ -90,8 +90,8 @@ type IntentFile = z.infer<typeof intentSchema>;
 /** Reports a problem at a place in the file. */
 type Complain = (path: readonly PropertyKey[], problem: string) => void;
 
-const DEFAULT_YES = { phrases: ['yes [please]', 'yeah', 'sure', 'of course', 'that is right'] };
-const DEFAULT_NO = { phrases: ['no [thanks | thank you]', 'not now', 'never mind'] };
+const DEFAULT_YES = { phrases: ['yes please?', 'yeah', 'sure', 'of course', 'that is right'] };
+const DEFAULT_NO = { phrases: ['no (thanks | thank you)?', 'not now', 'never mind'] };
 
 /**
  * Reads a script file (YAML, or JSON, which is YAML too).
@@ -120,7 +120,9 @@ export function parseScript(text: string, source: string): AgentScript {
     report(offsetOf(document, path), path.length === 0 ? problem : `${path.join('.')}: ${problem}`);
   };
 
-  for (const error of document.errors) report(error.pos[0], `not readable as YAML: ${error.message}`);
+  // The first is the mistake, the others follow from it.
+  const broken = document.errors[0];
+  if (broken) report(broken.pos[0], `not readable as YAML: ${broken.message}`);
   let script: AgentScript | undefined;
   if (problems.length === 0) {
     const parsed = scriptSchema.safeParse(document.toJS() ?? {});
@@ -207,7 +209,7 @@ function readIntent(
   read.forEach((phrase, i) => {
     for (const { list } of slotsOf(phrase)) {
       if (!slots.has(list))
-        complain([...path, 'phrases', i], `{${list}} is no slot; known are ${[...slots.keys()].join(', ')}`);
+        complain([...path, 'phrases', i], `<${list}> is no slot; known are ${[...slots.keys()].join(', ')}`);
     }
   });
   const pressed = intent.pressed ?? [];
@@ -219,8 +221,8 @@ function readIntent(
 
   const isFilled = (slot: string): boolean => pressed.length === 0 && read.every((phrase) => alwaysFills(phrase, slot));
   const texts = [...(intent.reply ?? []), ...(intent.confirm ? [intent.confirm] : [])];
-  for (const slot of texts.flatMap((text) => [...text.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] ?? ''))) {
-    if (!isFilled(slot)) complain(path, `the reply uses {${slot}}, which not every way to say or press this fills`);
+  for (const slot of texts.flatMap((text) => [...text.matchAll(/<([^>]*)>/g)].map((match) => match[1] ?? ''))) {
+    if (!isFilled(slot)) complain(path, `the reply uses <${slot}>, which not every way to say or press this fills`);
   }
   for (const other of intent.after ?? []) {
     if (!(other in file.intents)) complain([...path, 'after'], `there is no intent "${other}"`);

@@ -7,6 +7,7 @@ import type { ControlAction } from '../call/inputs.ts';
 import type { PublishedEvent } from '../call/ports.ts';
 import type { CallRegistry, ReadyAgent } from '../call/registry.ts';
 import type { Session } from '../call/session.ts';
+import type { Clock } from '../core/clock.ts';
 import { LandlineError } from '../core/errors.ts';
 import type { JournalWriter } from '../journal/writer.ts';
 import { findJournal, listEnded, listLive, readJournal, type Journal } from '../journal/reader.ts';
@@ -15,6 +16,7 @@ import { callView, transcriptOf, type CallView } from './call-view.ts';
 import type { EventBus } from './event-bus.ts';
 
 export interface ControlApiOptions {
+  readonly clock: Clock;
   readonly registry: CallRegistry;
   readonly agents: ReadonlyMap<string, ReadyAgent>;
   readonly events: EventBus;
@@ -24,6 +26,7 @@ export interface ControlApiOptions {
   readonly apiKeys: readonly string[];
 }
 
+const FLUSH_PATIENCE_MS = 500;
 const DIGITS = /^[0-9A-D*#wW]{1,64}$/;
 const bodies = {
   hangup: z.strictObject({ reason: z.string().max(200).optional() }).default({}),
@@ -37,7 +40,7 @@ type WithId = { Params: { id: string } };
 
 /** `/v1`: reads from journals, acts through the call's door (contract section 5, as far as it is built). */
 export function controlApi(options: ControlApiOptions): (app: FastifyInstance) => Promise<void> {
-  const { registry, agents, events, journal, dataDir } = options;
+  const { registry, agents, events, journal, dataDir, clock } = options;
   const keys = options.apiKeys.map(digest);
 
   const authorize = async (request: FastifyRequest): Promise<void> => {
@@ -48,9 +51,18 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
     if (!good) throw new LandlineError('unauthorized', 'send "Authorization: Bearer <key>" with one of LANDLINE_API_KEY');
   };
 
+  /** What is decided is on its way to the file: a reader sees its own action, unless the disk is stuck. */
+  const settled = (): Promise<void> =>
+    new Promise((resolve) => {
+      const patience = clock.after(FLUSH_PATIENCE_MS, resolve);
+      void journal.flush().then(() => {
+        patience.cancel();
+        resolve();
+      });
+    });
+
   const load = async (id: string): Promise<Journal> => {
-    // What is decided is on its way to the file: a reader sees its own action.
-    await journal.flush();
+    await settled();
     const path = /^[A-Za-z0-9_-]{1,100}$/.test(id) ? await findJournal(dataDir, id) : undefined;
     if (path === undefined) throw new LandlineError('call_not_found', `there is no call ${id.slice(0, 100)}`);
     return readJournal(path);
@@ -81,7 +93,7 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
 
     app.get('/v1/calls', async (request) => {
       const { limit, status } = listQuery.parse(request.query);
-      await journal.flush();
+      await settled();
       const files = [...(await listLive(dataDir)), ...(await listEnded(dataDir, { limit }))];
       const calls: CallView[] = [];
       for (const { path } of files) {

@@ -41,6 +41,8 @@ export interface GatewayOptions {
   readonly maxConcurrentCalls: number;
   readonly apiKeys: readonly string[];
   readonly dataDir: string;
+  /** Adds routes of the embedding program before the server listens. */
+  readonly extend?: (app: FastifyInstance) => Promise<void>;
 }
 
 export interface Gateway {
@@ -155,7 +157,7 @@ async function start(options: GatewayOptions, verifier: ReturnType<typeof create
   await websocketSupport(app);
   await app.register(webhookRoute({ registry, verifier, memory: createReplayMemory(), clock, log, metrics }));
   await app.register(mediaRoute({ registry, clock, log, metrics }));
-  await app.register(controlApi({ registry, agents, events, journal, dataDir, apiKeys: options.apiKeys }));
+  await app.register(controlApi({ clock, registry, agents, events, journal, dataDir, apiKeys: options.apiKeys }));
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const failed = journal.state().failed;
@@ -163,6 +165,8 @@ async function start(options: GatewayOptions, verifier: ReturnType<typeof create
     return reply.code(reasons.length === 0 ? 200 : 503).send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons });
   });
   app.get('/metrics', async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
+
+  await options.extend?.(app);
 
   const release = async (): Promise<void> => {
     wheel.stop();

@@ -28,7 +28,10 @@ describe('API', () => {
     ['DELETE', '/balance'],
   ])('has no route %s %s', async (method, path) => {
     const { api } = await createBench();
-    expect(await api(method, path, method === 'POST' ? {} : undefined)).toMatchObject({ status: 404, body: error('10005') });
+    expect(await api(method, path, method === 'POST' ? {} : undefined)).toMatchObject({
+      status: 404,
+      body: error('10005'),
+    });
   });
 
   it('refuses a body that is not a JSON object', async () => {
@@ -43,7 +46,11 @@ describe('API', () => {
 
   it('answers accepted commands with the result ok', async () => {
     const { act, ring } = await createBench();
-    expect(await act(ring(), 'answer')).toEqual({ status: 200, body: { data: { result: 'ok' } }, headers: expect.anything() });
+    expect(await act(ring(), 'answer')).toEqual({
+      status: 200,
+      body: { data: { result: 'ok' } },
+      headers: expect.anything() as unknown,
+    });
   });
 
   it.each([
@@ -59,8 +66,18 @@ describe('API', () => {
     ['answer', { command_id: 17 }, '10026', '/command_id'],
     ['answer', { webhook_url: 'ftp://x' }, '10015', '/webhook_url'],
     ['answer', { webhook_url_method: 'GET' }, '10015', '/webhook_url_method'],
-    ['answer', { webhook_retries_policies: { 'call.hangup': { retries_ms: [1, 2, 3, 4, 5, 6] } } }, '10033', '/webhook_retries_policies/call.hangup/retries_ms'],
-    ['answer', { webhook_retries_policies: { 'call.hangup': { retries_ms: [60_001] } } }, '10033', '/webhook_retries_policies/call.hangup/retries_ms'],
+    [
+      'answer',
+      { webhook_retries_policies: { 'call.hangup': { retries_ms: [1, 2, 3, 4, 5, 6] } } },
+      '10033',
+      '/webhook_retries_policies/call.hangup/retries_ms',
+    ],
+    [
+      'answer',
+      { webhook_retries_policies: { 'call.hangup': { retries_ms: [60_001] } } },
+      '10033',
+      '/webhook_retries_policies/call.hangup/retries_ms',
+    ],
     ['reject', {}, '10004', '/cause'],
     ['reject', { cause: 'BUSY' }, '10032', '/cause'],
     ['transfer', {}, '10004', '/to'],
@@ -74,10 +91,30 @@ describe('API', () => {
     ['transfer', { to: '+15105550200', park_after_unbridge: 'both' }, '10032', '/park_after_unbridge'],
     ['bridge', {}, '10004', '/call_control_id'],
     ['streaming_start', {}, '10004', '/stream_url'],
-    ['streaming_start', { stream_url: 'wss://x.example', stream_auth_token: 'x'.repeat(4001) }, '10033', '/stream_auth_token'],
-    ['streaming_start', { stream_url: 'wss://x.example', stream_bidirectional_sampling_rate: 44_100 }, '10032', '/stream_bidirectional_sampling_rate'],
-    ['streaming_start', { stream_url: 'wss://x.example', stream_bidirectional_sampling_rate: 48_000 }, '10015', '/stream_bidirectional_sampling_rate'],
-    ['streaming_start', { stream_url: 'wss://x.example', custom_parameters: { a: 'b' } }, '10026', '/custom_parameters'],
+    [
+      'streaming_start',
+      { stream_url: 'wss://x.example', stream_auth_token: 'x'.repeat(4001) },
+      '10033',
+      '/stream_auth_token',
+    ],
+    [
+      'streaming_start',
+      { stream_url: 'wss://x.example', stream_bidirectional_sampling_rate: 44_100 },
+      '10032',
+      '/stream_bidirectional_sampling_rate',
+    ],
+    [
+      'streaming_start',
+      { stream_url: 'wss://x.example', stream_bidirectional_sampling_rate: 48_000 },
+      '10015',
+      '/stream_bidirectional_sampling_rate',
+    ],
+    [
+      'streaming_start',
+      { stream_url: 'wss://x.example', custom_parameters: { a: 'b' } },
+      '10026',
+      '/custom_parameters',
+    ],
     ['speak', { voice: 'Telnyx.KokoroTTS.af' }, '10004', '/payload'],
     ['speak', { payload: 'hello' }, '10004', '/voice'],
     ['speak', { payload: 'x'.repeat(3001), voice: 'v' }, '10033', '/payload'],
@@ -104,7 +141,11 @@ describe('API', () => {
     [{ connection_id: 'own', to: [], from: '+13125550178' }, '10015', '/to'],
     [{ connection_id: 'own', to: '+15105550200', from: '+13125550178', bridge_on_answer: true }, '10004', '/link_to'],
     [{ connection_id: 'own', to: '+15105550200', from: '+13125550178', link_to: 'v3:other' }, '90015', '/link_to'],
-    [{ connection_id: 'own', to: '+15105550200', from: '+13125550178', answering_machine_detection: 'yes' }, '10032', '/answering_machine_detection'],
+    [
+      { connection_id: 'own', to: '+15105550200', from: '+13125550178', answering_machine_detection: 'yes' },
+      '10032',
+      '/answering_machine_detection',
+    ],
   ])('dial %j is refused with %s at %s', async (body, code, pointer) => {
     const { api, emulator } = await createBench({ connectionId: 'own' });
     expect(await api('POST', '/calls', body)).toMatchObject({ status: 422, body: error(code, pointer) });
@@ -118,19 +159,39 @@ describe('API', () => {
     expect(await api('POST', '/calls', body)).toMatchObject({ status: 403, body: error('D38') });
   });
 
-  it.each(['transfer', 'bridge', 'streaming_start', 'streaming_stop', 'speak', 'playback_start', 'playback_stop', 'send_dtmf', 'gather', 'gather_stop', 'record_start', 'record_stop'])(
-    '%s before the answer is 90034, after the end 90018, for a stranger 90015',
-    async (name) => {
-      const { act, ring } = await createBench();
-      const call = ring();
-      const body = { to: '+15105550200', call_control_id: call.ids.callControlId, stream_url: 'ws://x.example', payload: 'x', voice: 'v', audio_url: 'https://x.example/a.mp3', digits: '1', format: 'wav', channels: 'dual' };
-      expect(await act(call, name, body)).toMatchObject({ status: 422, body: error('90034') });
-      call.hangup();
-      expect(await act(call, name, body)).toMatchObject({ status: 422, body: error('90018') });
-      const stranger = { ...call, ids: { ...call.ids, callControlId: 'v3:stranger' } };
-      expect(await act(stranger, name, body)).toMatchObject({ status: 422, body: error('90015') });
-    },
-  );
+  it.each([
+    'transfer',
+    'bridge',
+    'streaming_start',
+    'streaming_stop',
+    'speak',
+    'playback_start',
+    'playback_stop',
+    'send_dtmf',
+    'gather',
+    'gather_stop',
+    'record_start',
+    'record_stop',
+  ])('%s before the answer is 90034, after the end 90018, for a stranger 90015', async (name) => {
+    const { act, ring } = await createBench();
+    const call = ring();
+    const body = {
+      to: '+15105550200',
+      call_control_id: call.ids.callControlId,
+      stream_url: 'ws://x.example',
+      payload: 'x',
+      voice: 'v',
+      audio_url: 'https://x.example/a.mp3',
+      digits: '1',
+      format: 'wav',
+      channels: 'dual',
+    };
+    expect(await act(call, name, body)).toMatchObject({ status: 422, body: error('90034') });
+    call.hangup();
+    expect(await act(call, name, body)).toMatchObject({ status: 422, body: error('90018') });
+    const stranger = { ...call, ids: { ...call.ids, callControlId: 'v3:stranger' } };
+    expect(await act(stranger, name, body)).toMatchObject({ status: 422, body: error('90015') });
+  });
 
   it('refuses a second answer, a late reject, and the answer of an outbound leg', async () => {
     const { act, answered, api, emulator } = await createBench();
@@ -166,7 +227,11 @@ describe('API', () => {
 
   it('lists fields that had no effect', async () => {
     const { act, ring, emulator } = await createBench();
-    await act(ring(), 'answer', { stream_auth_token: 'x', stream_bidirectional_target_leg: 'self', client_state: 'AAAA' });
+    await act(ring(), 'answer', {
+      stream_auth_token: 'x',
+      stream_bidirectional_target_leg: 'self',
+      client_state: 'AAAA',
+    });
 
     expect(emulator.commands[0]!.ignored_fields).toEqual(['stream_auth_token', 'stream_bidirectional_target_leg']);
   });
@@ -177,10 +242,16 @@ describe('API', () => {
     const call = await answered();
     const path = `/calls/${encodeURIComponent(call.ids.callControlId)}`;
     clock.advance(5500);
-    expect(await api('GET', path)).toMatchObject({ status: 200, body: { data: { record_type: 'call', is_alive: true, call_duration: 5, call_leg_id: call.ids.callLegId } } });
+    expect(await api('GET', path)).toMatchObject({
+      status: 200,
+      body: { data: { record_type: 'call', is_alive: true, call_duration: 5, call_leg_id: call.ids.callLegId } },
+    });
     call.hangup();
     clock.advance(599_999);
-    expect(await api('GET', path)).toMatchObject({ status: 200, body: { data: { is_alive: false, end_time: expect.any(String) } } });
+    expect(await api('GET', path)).toMatchObject({
+      status: 200,
+      body: { data: { is_alive: false, end_time: expect.any(String) as unknown } },
+    });
     expect(await act(call, 'hangup')).toMatchObject({ body: error('90018') });
     clock.advance(1);
     expect(await api('GET', path)).toMatchObject({ status: 404, body: error('10005') });
@@ -193,10 +264,17 @@ describe('API', () => {
     calls[0]!.hangup();
     const list = (query: string): Promise<{ status: number; body: unknown }> =>
       api('GET', `/connections/${emulator.connectionId}/active_calls${query}`);
-    const entry = (index: number): object => ({ record_type: 'call', call_control_id: calls[index]!.ids.callControlId });
+    const entry = (index: number): object => ({
+      record_type: 'call',
+      call_control_id: calls[index]!.ids.callControlId,
+    });
 
-    expect(await list('')).toMatchObject({ body: { data: [entry(1), entry(2), entry(3), entry(4)], meta: { total_pages: 1, total_results: 4 } } });
-    expect(await list('?page[number]=2&page[size]=3')).toMatchObject({ body: { data: [entry(4)], meta: { page_number: 2, total_pages: 2 } } });
+    expect(await list('')).toMatchObject({
+      body: { data: [entry(1), entry(2), entry(3), entry(4)], meta: { total_pages: 1, total_results: 4 } },
+    });
+    expect(await list('?page[number]=2&page[size]=3')).toMatchObject({
+      body: { data: [entry(4)], meta: { page_number: 2, total_pages: 2 } },
+    });
     expect(await list('?page[size]=0')).toMatchObject({ status: 400 });
     expect(await api('GET', '/connections/123/active_calls')).toMatchObject({ status: 404 });
   });
@@ -220,7 +298,12 @@ describe('command ids', () => {
     await act(call, 'speak', body);
     await until(() => spoken() === 3);
 
-    expect(emulator.commands.filter((each) => each.command === 'speak').map((each) => each.duplicate)).toEqual([false, true, false, false]);
+    expect(emulator.commands.filter((each) => each.command === 'speak').map((each) => each.duplicate)).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('are not used up by a command that was refused', async () => {
@@ -287,7 +370,10 @@ describe('API faults', () => {
     const { act, ring, emulator } = await createBench({ clock });
     const [hanging, slow] = [ring(), ring()];
     emulator.faults.api.hang('answer', { times: 1 });
-    const never = act(hanging, 'answer').then(() => 'answered', () => 'cut');
+    const never = act(hanging, 'answer').then(
+      () => 'answered',
+      () => 'cut',
+    );
     await until(() => emulator.commands[0]?.status === 'none');
     emulator.faults.api.slow('answer', 500, 1);
     const late = act(slow, 'answer');
@@ -306,10 +392,19 @@ describe('account', () => {
   it('shows and changes the application, and webhooks follow', async () => {
     const { api, emulator, gateway, ring } = await createBench({ webhookUrl: 'http://127.0.0.1:1/' });
     const path = `/call_control_applications/${emulator.connectionId}`;
-    expect(await api('GET', path)).toMatchObject({ body: { data: { webhook_event_url: 'http://127.0.0.1:1/', webhook_api_version: '2' } } });
-    expect(await api('PATCH', path, { webhook_event_url: gateway.webhookUrl, outbound: { channel_limit: 3 }, unknown: 1 })).toMatchObject({
+    expect(await api('GET', path)).toMatchObject({
+      body: { data: { webhook_event_url: 'http://127.0.0.1:1/', webhook_api_version: '2' } },
+    });
+    expect(
+      await api('PATCH', path, { webhook_event_url: gateway.webhookUrl, outbound: { channel_limit: 3 }, unknown: 1 }),
+    ).toMatchObject({
       status: 200,
-      body: { data: { webhook_event_url: gateway.webhookUrl, outbound: { channel_limit: 3, outbound_voice_profile_id: expect.any(String) } } },
+      body: {
+        data: {
+          webhook_event_url: gateway.webhookUrl,
+          outbound: { channel_limit: 3, outbound_voice_profile_id: expect.any(String) as unknown },
+        },
+      },
     });
     ring();
 
@@ -321,23 +416,36 @@ describe('account', () => {
   it('finds numbers and binds them', async () => {
     const { api, emulator, ring } = await createBench({
       numbers: ['+13125550178', '+13125550179'],
-      account: { phoneNumbers: { '+13125550179': { connection_id: '99' }, '+13125550180': { status: 'purchase-pending' } } },
+      account: {
+        phoneNumbers: { '+13125550179': { connection_id: '99' }, '+13125550180': { status: 'purchase-pending' } },
+      },
     });
     const query = `?filter[phone_number]=${encodeURIComponent('+13125550179')}`;
     expect(await api('GET', '/phone_numbers')).toMatchObject({ body: { meta: { total_results: 3 } } });
-    expect(await api('GET', `/phone_numbers${query}`)).toMatchObject({ body: { data: [{ phone_number: '+13125550179', connection_id: '99', status: 'active' }] } });
+    expect(await api('GET', `/phone_numbers${query}`)).toMatchObject({
+      body: { data: [{ phone_number: '+13125550179', connection_id: '99', status: 'active' }] },
+    });
     expect(() => ring({ to: '+13125550179' })).toThrow('not routed to application');
     const { id } = emulator.account.phoneNumbers[1]!;
-    expect(await api('PATCH', `/phone_numbers/${id}`, { connection_id: emulator.connectionId })).toMatchObject({ status: 200 });
+    expect(await api('PATCH', `/phone_numbers/${id}`, { connection_id: emulator.connectionId })).toMatchObject({
+      status: 200,
+    });
     expect(ring({ to: '+13125550179' }).state).toBe('ringing');
     expect(await api('GET', '/phone_numbers/17')).toMatchObject({ status: 404 });
   });
 
   it('shows voice profile, balance and owner, right or wrong as set', async () => {
-    const { api, emulator } = await createBench({ account: { outboundVoiceProfile: { enabled: false, whitelisted_destinations: [] }, balance: { balance: '-1.00' } } });
+    const { api, emulator } = await createBench({
+      account: {
+        outboundVoiceProfile: { enabled: false, whitelisted_destinations: [] },
+        balance: { balance: '-1.00' },
+      },
+    });
     const { id } = emulator.account.outboundVoiceProfile;
 
-    expect(await api('GET', `/outbound_voice_profiles/${id}`)).toMatchObject({ body: { data: { enabled: false, whitelisted_destinations: [] } } });
+    expect(await api('GET', `/outbound_voice_profiles/${id}`)).toMatchObject({
+      body: { data: { enabled: false, whitelisted_destinations: [] } },
+    });
     expect(await api('GET', '/outbound_voice_profiles/1')).toMatchObject({ status: 404 });
     expect(await api('GET', '/balance')).toMatchObject({ body: { data: { balance: '-1.00' } } });
     expect(await api('GET', '/whoami')).toMatchObject({ body: { data: { user_id: emulator.account.userId } } });

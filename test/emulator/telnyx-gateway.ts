@@ -36,7 +36,12 @@ export interface Hook {
 }
 
 interface WebhookBody {
-  readonly data: { readonly event_type: string; readonly id: string; readonly occurred_at: string; readonly payload: Payload };
+  readonly data: {
+    readonly event_type: string;
+    readonly id: string;
+    readonly occurred_at: string;
+    readonly payload: Payload;
+  };
   readonly meta: { readonly attempt: number };
 }
 
@@ -45,7 +50,12 @@ export interface Frame {
   readonly event: string;
   readonly sequence_number: string;
   readonly stream_id: string;
-  readonly media: { readonly track: string; readonly chunk: string; readonly timestamp: string; readonly payload: string };
+  readonly media: {
+    readonly track: string;
+    readonly chunk: string;
+    readonly timestamp: string;
+    readonly payload: string;
+  };
   readonly mark: { readonly name: string };
   readonly payload: { readonly code: number; readonly title: string };
 }
@@ -163,15 +173,23 @@ export async function createGateway(): Promise<Gateway> {
 export interface Bench {
   readonly gateway: Gateway;
   readonly emulator: TelnyxEmulator;
-  api(method: string, path: string, body?: object, key?: string): Promise<{ status: number; body: unknown; headers: Headers }>;
+  readonly api: (
+    method: string,
+    path: string,
+    body?: object,
+    key?: string,
+  ) => Promise<{ status: number; body: unknown; headers: Headers }>;
   /** A command on a leg. */
-  act(call: EmulatedCall, name: string, body?: object): Promise<{ status: number; body: unknown }>;
+  readonly act: (call: EmulatedCall, name: string, body?: object) => Promise<{ status: number; body: unknown }>;
   /** An inbound call, ringing. */
-  ring(options?: Partial<PlaceCallOptions>): EmulatedCall;
+  readonly ring: (options?: Partial<PlaceCallOptions>) => EmulatedCall;
   /** An inbound call, answered. */
-  answered(options?: Partial<PlaceCallOptions>): Promise<EmulatedCall>;
+  readonly answered: (options?: Partial<PlaceCallOptions>) => Promise<EmulatedCall>;
   /** An inbound call whose stream has started. */
-  streaming(options?: Partial<PlaceCallOptions>, answer?: object): Promise<{ call: EmulatedCall; socket: MediaSocket }>;
+  readonly streaming: (
+    options?: Partial<PlaceCallOptions>,
+    answer?: object,
+  ) => Promise<{ call: EmulatedCall; socket: MediaSocket }>;
 }
 
 export async function createBench(options: Partial<TelnyxEmulatorOptions> = {}): Promise<Bench> {

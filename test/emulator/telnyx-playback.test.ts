@@ -148,13 +148,16 @@ describe('timeline', () => {
 });
 
 describe('formats', () => {
-  it.each([8000, 16000, 24000] as const)('carries 8 kHz samples through L16 at %i unchanged, in both byte orders', (rate) => {
-    for (const order of ['little', 'big'] as const) {
-      const format = formatOf('L16', rate, order);
-      const samples = Int16Array.of(0, 1, -1, 32_767, -32_768, 1234);
-      expect(toSamples(format, fromSamples(format, samples))).toEqual(samples);
-    }
-  });
+  it.each([8000, 16000, 24000] as const)(
+    'carries 8 kHz samples through L16 at %i unchanged, in both byte orders',
+    (rate) => {
+      for (const order of ['little', 'big'] as const) {
+        const format = formatOf('L16', rate, order);
+        const samples = Int16Array.of(0, 1, -1, 32_767, -32_768, 1234);
+        expect(toSamples(format, fromSamples(format, samples))).toEqual(samples);
+      }
+    },
+  );
 
   it('gives the very same bytes when nothing is to be transcoded', () => {
     const bytes = Uint8Array.of(1, 2, 3);

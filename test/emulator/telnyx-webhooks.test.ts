@@ -35,8 +35,8 @@ describe('webhooks', () => {
       data: {
         record_type: 'event',
         event_type: 'call.initiated',
-        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
-        occurred_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown,
+        occurred_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/) as unknown,
         payload: expect.objectContaining({
           call_control_id: call.ids.callControlId,
           call_leg_id: call.ids.callLegId,
@@ -49,7 +49,7 @@ describe('webhooks', () => {
           state: 'parked',
           offered_codecs: 'PCMA,PCMU,G729',
           tags: ['support'],
-        }),
+        }) as unknown,
       },
       meta: { attempt: 1, delivered_to: gateway.webhookUrl },
     });
@@ -75,17 +75,20 @@ describe('webhooks', () => {
     expect(socket.of('stop')).toHaveLength(1);
   });
 
-  it.each([408, 429, 500, 503, 302])('are sent again after %i, with the same id and a higher attempt', async (status) => {
-    const { emulator, gateway, ring } = await createBench({ webhookRetriesMs: [5, 5, 5] });
-    gateway.reply = (hook) => (hook.attempt < 3 ? status : 200);
-    ring();
-    await until(() => emulator.webhooks.length === 3 && emulator.webhooks[2]!.status === 200);
+  it.each([408, 429, 500, 503, 302])(
+    'are sent again after %i, with the same id and a higher attempt',
+    async (status) => {
+      const { emulator, gateway, ring } = await createBench({ webhookRetriesMs: [5, 5, 5] });
+      gateway.reply = (hook) => (hook.attempt < 3 ? status : 200);
+      ring();
+      await until(() => emulator.webhooks.length === 3 && emulator.webhooks[2]!.status === 200);
 
-    expect(gateway.hooks.map((hook) => hook.attempt)).toEqual([1, 2, 3]);
-    expect(new Set(gateway.hooks.map((hook) => hook.id)).size).toBe(1);
-    expect(gateway.hooks.every((hook) => isSigned(hook, emulator.publicKey))).toBe(true);
-    expect(emulator.webhooks.map((each) => each.status)).toEqual([status, status, 200]);
-  });
+      expect(gateway.hooks.map((hook) => hook.attempt)).toEqual([1, 2, 3]);
+      expect(new Set(gateway.hooks.map((hook) => hook.id)).size).toBe(1);
+      expect(gateway.hooks.every((hook) => isSigned(hook, emulator.publicKey))).toBe(true);
+      expect(emulator.webhooks.map((each) => each.status)).toEqual([status, status, 200]);
+    },
+  );
 
   it.each([400, 401, 403, 404])('are not sent again after %i', async (status) => {
     const { emulator, gateway, ring } = await createBench({ webhookRetriesMs: [1] });
@@ -162,12 +165,18 @@ describe('webhooks', () => {
   });
 
   it('report the cost when the application asks for it', async () => {
-    const { emulator, gateway, answered } = await createBench({ account: { application: { call_cost_in_webhooks: true } } });
+    const { emulator, gateway, answered } = await createBench({
+      account: { application: { call_cost_in_webhooks: true } },
+    });
     const call = await answered();
     call.hangup();
     await until(() => gateway.of('call.cost').length === 1);
 
-    expect(emulator.webhooks.at(-1)!.event.payload).toMatchObject({ status: 'success', billed_duration_secs: 60, total_cost: '0.0034' });
+    expect(emulator.webhooks.at(-1)!.event.payload).toMatchObject({
+      status: 'success',
+      billed_duration_secs: 60,
+      total_cost: '0.0034',
+    });
   });
 });
 

@@ -153,7 +153,7 @@ function joined(...parts: readonly string[]): string {
 }
 
 function fill(text: string, { slots }: Understood): string {
-  return text.replace(/\{([^}]*)\}/g, (whole, name: string) => slots[name] ?? whole);
+  return text.replace(/<([^>]*)>/g, (whole, name: string) => slots[name] ?? whole);
 }
 
 function toolOf(messages: readonly ChatMessage[], id: string): string {

@@ -67,7 +67,7 @@ const PHONES_WEIGHT = 2;
 const PHONES =
   'AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH'.split(' ');
 /** One word per phone, named so that no dictionary has it. */
-const phoneWord = (phone: string): string => `phone${phone.toLowerCase()}`;
+const phoneWord = (phone: string): string => `sound_${phone.toLowerCase()}`;
 const ANY_PHONES = `#JSGF V1.0;\ngrammar phones;\npublic <any> = (${PHONES.map(phoneWord).join(' | ')})+;\n`;
 
 /** @throws GrammarError for words the dictionary does not know, all of them named. */
@@ -97,7 +97,8 @@ export async function createRecogniser(engine: Engine, grammar: ScriptGrammar): 
   };
 
   /** The words, if they were really said. */
-  const said = (samples: Int16Array, isWhole: boolean): readonly string[] => {
+  const said = (whole: Int16Array, isWhole: boolean): readonly string[] => {
+    const samples = whole.subarray(...voicedPart(whole));
     const audio = Float32Array.from(samples, (sample) => sample / 32768);
     const segments = decode(grammar.jsgf, GRAMMAR_WEIGHT, audio, isWhole);
     const words = segments.filter(isWord);
@@ -128,7 +129,7 @@ function addWords(decoder: EngineDecoder, grammar: ScriptGrammar): void {
     if (unknown.length > 0) {
       throw new GrammarError(`pronounce.${word}: ${unknown.join(', ')} is no phone; there are ${PHONES.join(' ')}`);
     }
-    decoder.add_words([word, phones]);
+    decoder.add_words([freeName(decoder, word), phones]);
   }
   const missing = grammar.words.filter(({ word }) => decoder.lookup_word(word) === null);
   if (missing.length > 0) {
@@ -138,6 +139,13 @@ function addWords(decoder: EngineDecoder, grammar: ScriptGrammar): void {
         `or add it to the script's "pronounce", as in "pronounce: { wifi: W AY F AY }"`,
     );
   }
+}
+
+/** A word the dictionary has already gets one more pronunciation, as `read(2)`. */
+function freeName(decoder: EngineDecoder, word: string): string {
+  let name = word;
+  for (let n = 2; decoder.lookup_word(name) !== null; n++) name = `${word}(${n})`;
+  return name;
 }
 
 /** `<sil>`, `[NOISE]` and `(NULL)` are no words. */
@@ -156,23 +164,33 @@ const VOICE_RANGE_DB = 30;
 /** Nor is what lies this little above the line's noise, dB. */
 const ABOVE_NOISE_DB = 10;
 
-/** Share of the frames with a voice in them that `words` cover. */
-function coverage(samples: Int16Array, words: readonly EngineSegment[]): number {
+/** Silence left around the voice: beginnings and ends can be softer than {@link voicedFrames} hears. */
+const MARGIN_MS = 200;
+
+/** Which 10 ms frames have a voice in them. */
+function voicedFrames(samples: Int16Array): readonly boolean[] {
   const levels = Array.from({ length: Math.floor(samples.length / FRAME) }, (_, i) => levelOf(samples, i * FRAME));
   const ascending = levels.toSorted((a, b) => a - b);
   const loudest = ascending.at(-1) ?? 0;
   const noise = ascending[Math.floor(ascending.length / 10)] ?? 0;
   // In a loud room the voice stands out by less than the distance wanted; half of what there is must do.
   const limit = Math.max(loudest - VOICE_RANGE_DB, Math.min(noise + ABOVE_NOISE_DB, (noise + loudest) / 2));
-  let voiced = 0;
-  let covered = 0;
-  levels.forEach((level, i) => {
-    if (level <= limit) return;
-    voiced++;
-    const at = i / 100;
-    if (words.some(({ b, d }) => at >= b - 0.005 && at < b + d - 0.005)) covered++;
-  });
-  return voiced === 0 ? 0 : covered / voiced;
+  return levels.map((level) => level > limit);
+}
+
+/** From and to which sample it is worth decoding: silence costs as much time as speech. */
+function voicedPart(samples: Int16Array): readonly [from: number, to: number] {
+  const voiced = voicedFrames(samples);
+  const margin = MARGIN_MS / 10;
+  const from = Math.max(0, voiced.indexOf(true) - margin);
+  return [from * FRAME, (voiced.lastIndexOf(true) + 1 + margin) * FRAME];
+}
+
+/** Share of the frames with a voice in them that `words` cover. */
+function coverage(samples: Int16Array, words: readonly EngineSegment[]): number {
+  const voiced = voicedFrames(samples).flatMap((isVoiced, i) => (isVoiced ? [i / 100] : []));
+  const covered = voiced.filter((at) => words.some(({ b, d }) => at >= b - 0.005 && at < b + d - 0.005));
+  return voiced.length === 0 ? 0 : covered.length / voiced.length;
 }
 
 function levelOf(samples: Int16Array, from: number): number {

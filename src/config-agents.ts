@@ -1,0 +1,209 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { agentOptions, type AgentConfig } from './agent/options.ts';
+import { configPath, readConfig, suggest, type Complain } from './config-problems.ts';
+import type { Env } from './config-environment.ts';
+import { messageOf } from './core/errors.ts';
+import { languageProblem } from './providers/languages.ts';
+import { openAiShutdown } from './providers/openai-shutdowns.ts';
+import {
+  chainOf,
+  isOpenAi,
+  isVendorBlock,
+  llmBlock,
+  sttBlock,
+  ttsBlock,
+  vendorAccess,
+  type AnyBlock,
+  type LlmBlock,
+  type ProviderBlocks,
+  type VendorBlock,
+} from './providers/options.ts';
+import { loadScript, type AgentScript } from './providers/script.ts';
+
+/** An agent of the config file, defaults filled in, with the blocks of its providers. */
+export type AgentEntry = AgentConfig & ProviderBlocks;
+
+/** What the checks of one agent need and tell. */
+export interface AgentContext {
+  readonly env: Env;
+  /** Folder of the config file. */
+  readonly dir: string;
+  /** Today, milliseconds since the Unix epoch. */
+  readonly now: number;
+  readonly complain: Complain;
+  readonly warn: Complain;
+}
+
+/** Keys of the contract that are not built yet, and what to do; delete a line when one is. */
+const NOT_YET: Readonly<Record<string, string>> = {
+  speech: 'is not supported yet (speech-to-speech is not supported yet): use stt, llm and tts',
+  consent: 'is not supported yet; say it in the greeting',
+  operatorKey: 'is not supported yet; remove it',
+  limits: 'is not supported yet; remove it',
+  prices: 'is not supported yet; remove it',
+};
+
+const BLOCK_KEYS = ['stt', 'llm', 'tts'] as const;
+
+/** Police, ambulance and fire of most countries: a machine must not dial them, and a caller's own phone does it better. */
+const EMERGENCY: ReadonlySet<string> = new Set(['000', '110', '111', '112', '119', '911', '999']);
+
+const SHUTDOWN_WARNING_MS = 60 * 86_400_000;
+
+/** Checks one agent of the config file. Undefined when it has problems; all of them were reported. */
+export function readAgent(name: string, raw: unknown, context: AgentContext): AgentEntry | undefined {
+  let isWrong = false;
+  const complain: Complain = (where, what) => {
+    isWrong = true;
+    context.complain(where, what);
+  };
+  const checks = new AgentChecks(['agents', name], { ...context, complain });
+  const given = readConfig(z.record(z.string(), z.unknown()), raw, ['agents', name], complain);
+  if (!given) return undefined;
+
+  const { config, targets } = checks.readOptions(given);
+  const language = config?.language ?? 'en';
+  const blocks = {
+    stt: checks.readBlock('stt', sttBlock, given, language),
+    llm: checks.readBlock('llm', llmBlock, given, language),
+    tts: checks.readBlock('tts', ttsBlock, given, language),
+  };
+  checks.checkScripts(blocks, config, targets);
+  const { stt, llm, tts } = blocks;
+  return isWrong || !config || !stt || !llm || !tts ? undefined : { ...config, stt, llm, tts };
+}
+
+class AgentChecks {
+  readonly #path: readonly string[];
+  readonly #context: AgentContext;
+
+  constructor(path: readonly string[], context: AgentContext) {
+    this.#path = path;
+    this.#context = context;
+  }
+
+  #complain(keys: readonly PropertyKey[], what: string): void {
+    this.#context.complain(configPath([...this.#path, ...keys]), what);
+  }
+
+  #warn(keys: readonly PropertyKey[], what: string): void {
+    this.#context.warn(configPath([...this.#path, ...keys]), what);
+  }
+
+  /** What the agent says itself, and the names of its transfer targets, also when something else is wrong. */
+  readOptions(given: Readonly<Record<string, unknown>>): {
+    readonly config: AgentConfig | undefined;
+    readonly targets: readonly string[];
+  } {
+    const own = { ...given };
+    for (const key of BLOCK_KEYS) delete own[key];
+    for (const [key, what] of Object.entries(NOT_YET)) {
+      if (own[key] !== undefined) this.#complain([key], what);
+      delete own[key];
+    }
+    const targets = z.record(z.string(), z.unknown()).safeParse(own['transferTargets']).data ?? {};
+    for (const [name, to] of Object.entries(targets)) {
+      if (!EMERGENCY.has(dialled(to))) continue;
+      this.#complain(['transferTargets', name], 'is an emergency number, which only a person may dial; remove it');
+      own['transferTargets'] = Object.fromEntries(Object.entries(targets).filter(([other]) => other !== name));
+    }
+    const known = [...BLOCK_KEYS, ...Object.keys(NOT_YET)];
+    const config = readConfig(agentOptions, own, this.#path, this.#context.complain, known);
+    const names = Object.keys(targets);
+    const { fallbackTarget } = own;
+    if (typeof fallbackTarget === 'string' && !names.includes(fallbackTarget)) {
+      this.#complain(
+        ['fallbackTarget'],
+        `"${fallbackTarget}" is no name in transferTargets${suggest(fallbackTarget, names)}`,
+      );
+    }
+    if (config?.tools.includes('transfer_call') && given['tools'] !== undefined && names.length === 0) {
+      this.#warn(['tools'], 'has transfer_call, but there are no transferTargets: it is not offered to the model');
+    }
+    return { config, targets: names };
+  }
+
+  /** One provider block with its fallbacks. */
+  readBlock<B extends AnyBlock>(
+    kind: 'stt' | 'llm' | 'tts',
+    schema: z.ZodType<B>,
+    given: Readonly<Record<string, unknown>>,
+    language: string,
+  ): B | undefined {
+    // A speech-to-speech agent has none of the three, and that it has to was said.
+    if (given['speech'] !== undefined && given[kind] === undefined) return undefined;
+    const block = readConfig(schema, given[kind], [...this.#path, kind], this.#context.complain);
+    if (!block) return undefined;
+    chainOf(block).forEach((link, depth) => {
+      const keys = [kind, ...Array<string>(depth).fill('fallback')];
+      const problem = languageProblem(kind, link, language);
+      if (problem !== undefined) this.#complain([...keys, 'model' in link ? 'model' : 'provider'], problem);
+      if (isVendorBlock(link)) this.#checkVendor(keys, link);
+    });
+    return block;
+  }
+
+  #checkVendor(keys: readonly string[], block: VendorBlock): void {
+    const { apiKey, apiKeyEnv, baseUrl, needsKey } = vendorAccess(block, this.#context.env);
+    if (apiKey === '' && needsKey)
+      this.#complain(keys, `needs the environment variable ${apiKeyEnv}, which is not set`);
+    if (block.provider !== 'openai' || !isOpenAi(baseUrl)) return;
+    const day = openAiShutdown(block.model);
+    if (day === undefined || Date.parse(day) - this.#context.now > SHUTDOWN_WARNING_MS) return;
+    const isGone = Date.parse(day) <= this.#context.now;
+    this.#warn(
+      [...keys, 'model'],
+      `"${block.model}" ${isGone ? 'was' : 'will be'} switched off by OpenAI on ${day}; choose another`,
+    );
+  }
+
+  /** Scripts must be readable, and what they do must be allowed. */
+  checkScripts(
+    blocks: { readonly [K in keyof ProviderBlocks]: ProviderBlocks[K] | undefined },
+    config: AgentConfig | undefined,
+    targets: readonly string[],
+  ): void {
+    const { stt, llm } = blocks;
+    if (!llm) return;
+    const links: readonly LlmBlock[] = chainOf(llm);
+    links.forEach((link, depth) => {
+      if (link.provider !== 'scripted') return;
+      const keys = ['llm', ...Array<string>(depth).fill('fallback'), 'script'];
+      try {
+        const script = loadScript(resolve(this.#context.dir, link.script));
+        if (config) this.#checkActions(keys, script, config, targets);
+      } catch (error) {
+        this.#complain(keys, `cannot be used: ${messageOf(error)}`);
+      }
+    });
+    const embedded = stt && chainOf(stt).findIndex((link) => link.provider === 'embedded');
+    if (embedded === undefined || embedded < 0 || links.some((link) => link.provider === 'scripted')) return;
+    const keys = ['stt', ...Array<string>(embedded).fill('fallback'), 'provider'];
+    this.#complain(
+      keys,
+      'embedded only understands the sentences of a script; use llm scripted, or deepgram or openai here',
+    );
+  }
+
+  #checkActions(keys: readonly string[], script: AgentScript, config: AgentConfig, targets: readonly string[]): void {
+    const wrong = new Set<string>();
+    for (const { name, action } of script.intents) {
+      if (!action) continue;
+      if (!config.tools.includes(action.tool)) {
+        wrong.add(`intent "${name}" uses ${action.tool}, which is not in the agent's tools`);
+      } else if (action.tool === 'transfer_call' && !targets.includes(action.target)) {
+        wrong.add(
+          `intent "${name}" transfers to "${action.target}", which is not in transferTargets${suggest(action.target, targets)}`,
+        );
+      }
+    }
+    for (const problem of wrong) this.#complain(keys, problem);
+  }
+}
+
+/** The number or user part of a transfer target, without what is written between digits. */
+function dialled(target: unknown): string {
+  const user = /^(?:sips?:|tel:)?([^@;]*)/i.exec(String(target))?.[1] ?? '';
+  return user.replace(/[\s().-]/g, '');
+}

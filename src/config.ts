@@ -1,0 +1,234 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import type { AgentConfig } from './agent/options.ts';
+import { callShape, type CallOptions } from './call/routing.ts';
+import { readAgent, type AgentEntry } from './config-agents.ts';
+import { demoConfig } from './config-demo.ts';
+import {
+  readEnvironment,
+  variable,
+  type Env,
+  type Environment,
+  type LogLevel,
+  type TelnyxSettings,
+} from './config-environment.ts';
+import { readConfigFile, type ConfigFile } from './config-file.ts';
+import { configPath, readConfig, suggest, type Complain } from './config-problems.ts';
+import { LandlineError } from './core/errors.ts';
+import { maskNumber } from './core/log.ts';
+import { chainOf, type AnyBlock, type ProviderBlocks } from './providers/options.ts';
+
+export type { AgentEntry } from './config-agents.ts';
+export type { Env, LogLevel, TelnyxSettings } from './config-environment.ts';
+
+/** The config file as a person writes it (contract, sections 3 and 7). What is left out gets its default. */
+export interface ConfigInput extends Partial<CallOptions> {
+  readonly agents: Readonly<Record<string, AgentInput>>;
+}
+
+export interface AgentInput extends Partial<Omit<AgentConfig, 'endpointing' | 'idle'>>, ProviderBlocks {
+  readonly endpointing?: Partial<AgentConfig['endpointing']>;
+  readonly idle?: Partial<AgentConfig['idle']>;
+}
+
+/** Everything the gateway is told from outside, checked, with defaults, frozen to its depth. */
+export interface Config extends CallOptions {
+  /** `live` with a Telnyx API key, else `emulator`. */
+  readonly mode: 'live' | 'emulator';
+  /** Path of the config file; undefined: the built-in demo agent. */
+  readonly file: string | undefined;
+  /** Folder from which paths in the config are seen. */
+  readonly dir: string;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Origin without a trailing slash. */
+  readonly publicUrl: string | undefined;
+  readonly telnyx: TelnyxSettings;
+  /** Bearer keys of the control API; none: it answers on loopback only. */
+  readonly apiKeys: readonly string[];
+  readonly dataDir: string;
+  /** `postgres://…` or `sqlite:` and a path. */
+  readonly databaseUrl: string;
+  readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
+  readonly agents: Readonly<Record<string, AgentEntry>>;
+  /** What is allowed but probably not meant, for the log. */
+  readonly warnings: readonly string[];
+}
+
+export interface LoadConfigOptions {
+  readonly env: Env;
+  /** Where the config file is looked for and relative paths in variables are seen from. */
+  readonly cwd: string;
+  /** Does the log go to a terminal? Decides about LOG_FORMAT. Default: is stdout one. */
+  readonly isTty?: boolean;
+  /** Milliseconds since the Unix epoch, for warnings about models. Default: now. */
+  readonly now?: number;
+}
+
+/** Root keys of the contract that are not built yet; delete one when it is. */
+const NOT_YET = ['destinations', 'hours', 'blocked', 'webhooks', 'retention', 'redaction', 'livekit'];
+
+const agentName = z
+  .string()
+  .regex(/^[A-Za-z][\w-]{0,63}$/, 'must be a name of letters, digits, "_" and "-" that begins with a letter');
+const rootOptions = z.strictObject({
+  ...callShape,
+  agents: z
+    .record(agentName, z.unknown())
+    .refine((agents) => Object.keys(agents).length > 0, { error: 'must name at least one agent' }),
+});
+type RootOptions = z.infer<typeof rootOptions>;
+
+/** For `landline.config.ts`: gives the config back as it is, typed. */
+export function defineConfig(config: ConfigInput): ConfigInput {
+  return config;
+}
+
+/**
+ * Reads environment and config file.
+ * @throws LandlineError `config_invalid`; its message names every problem, one a line, and no secret.
+ */
+export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
+  const { env, cwd, now = Date.now() } = options;
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  const complain: Complain = (where, what) => problems.push(`${where} ${what}`);
+  const warn: Complain = (where, what) => warnings.push(`${where} ${what}`);
+
+  const environment = readEnvironment(env, complain);
+  const mode = variable(env, 'TELNYX_API_KEY') === undefined ? 'emulator' : 'live';
+  const host = environment.host ?? (variable(env, 'PUBLIC_URL') === undefined ? '127.0.0.1' : '0.0.0.0');
+  checkServing(mode, host, environment, env, complain);
+
+  const file = await readConfigFile(variable(env, 'LANDLINE_CONFIG'), cwd, complain);
+  const source: Omit<ConfigFile, 'path'> | undefined =
+    file === 'unreadable' ? undefined : (file ?? (mode === 'emulator' ? demoConfig() : undefined));
+  if (file === undefined && mode === 'live') {
+    complain(
+      'LANDLINE_CONFIG',
+      'is not set and there is no landline.config.{ts,js,json} here: a live gateway needs one',
+    );
+  }
+  const root = source && readRoot(source.value, complain);
+  const agents: Record<string, AgentEntry> = {};
+  if (source && root) {
+    for (const [name, raw] of Object.entries(root.agents)) {
+      const agent = readAgent(name, raw, { env, dir: source.dir, now, complain, warn });
+      if (!agent) continue;
+      agents[name] = agent;
+      if (mode === 'live' && agent.recording) warn(configPath(['agents', name, 'recording']), RECORDING_WARNING);
+    }
+    checkRouting(root, complain, warn);
+  }
+  if (problems.length > 0 || !source || !root) {
+    throw new LandlineError('config_invalid', [...new Set(problems)].join('\n'));
+  }
+
+  const dataDir = resolve(cwd, environment.dataDir ?? 'data');
+  const isTty = options.isTty ?? process.stdout.isTTY;
+  return freeze({
+    ...root,
+    defaultAgent: root.defaultAgent,
+    mode,
+    file: typeof file === 'object' ? file.path : undefined,
+    dir: source.dir,
+    host,
+    port: environment.port,
+    publicUrl: environment.publicUrl,
+    telnyx: environment.telnyx,
+    apiKeys: environment.apiKeys,
+    dataDir,
+    databaseUrl: environment.databaseUrl ?? `sqlite:${resolve(dataDir, 'landline.db')}`,
+    log: { level: environment.logLevel, format: environment.logFormat ?? (isTty ? 'pretty' : 'json') },
+    agents,
+    warnings,
+  });
+}
+
+const RECORDING_WARNING = 'is on: callers must be told in many countries; say it in the greeting, or set it to false';
+
+/** What follows from where the gateway is reached. */
+function checkServing(
+  mode: Config['mode'],
+  host: string,
+  environment: Environment,
+  env: Env,
+  complain: Complain,
+): void {
+  const isSet = (name: string): boolean => variable(env, name) !== undefined;
+  if (mode === 'live') {
+    if (!isSet('PUBLIC_URL')) {
+      complain('PUBLIC_URL', 'is missing: set it to the https origin at which Telnyx reaches this gateway');
+    }
+    if (!isSet('TELNYX_PUBLIC_KEY')) {
+      complain('TELNYX_PUBLIC_KEY', 'is missing: copy it from the Telnyx portal (Keys & credentials, Public key)');
+    }
+  }
+  if (!isLoopback(host) && environment.apiKeys.length === 0 && !isSet('LANDLINE_API_KEY')) {
+    const why = environment.host === undefined ? `PUBLIC_URL makes HOST ${host}` : `HOST is ${host}`;
+    complain(
+      'LANDLINE_API_KEY',
+      `is missing: ${why}, where anybody could use the control API; set a key, or HOST=127.0.0.1`,
+    );
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function readRoot(value: unknown, complain: Complain): RootOptions | undefined {
+  const given = readConfig(z.record(z.string(), z.unknown()), value, [], (_, what) => complain('the config', what));
+  if (!given) return undefined;
+  const supported = { ...given };
+  for (const key of NOT_YET) {
+    if (supported[key] !== undefined) complain(key, 'is not supported yet; remove it');
+    delete supported[key];
+  }
+  return readConfig(rootOptions, supported, [], complain, NOT_YET);
+}
+
+function checkRouting({ numbers, agents, defaultAgent }: RootOptions, complain: Complain, warn: Complain): void {
+  const names = Object.keys(agents);
+  const check = (where: string, agent: string): void => {
+    if (!names.includes(agent)) complain(where, `"${agent}" is no agent${suggest(agent, names)}`);
+  };
+  for (const [number, agent] of Object.entries(numbers)) check(configPath(['numbers', number]), agent);
+  if (defaultAgent !== undefined) check('defaultAgent', defaultAgent);
+  else if (Object.keys(numbers).length === 0) {
+    warn('defaultAgent', 'is not set and there are no numbers: every incoming call will be rejected');
+  }
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null && !Object.isFrozen(inner)) freeze(inner as object);
+  }
+  return Object.freeze(value);
+}
+
+/** A few lines for the log at the start: no secret, numbers masked. */
+export function describeConfig(config: Config): string {
+  const { apiKeys, telnyx } = config;
+  const lines = [
+    `mode: ${config.mode}`,
+    `listen: ${config.host}:${config.port}${config.publicUrl === undefined ? '' : `, public ${config.publicUrl}`}`,
+    `config: ${config.file ?? 'built-in demo agent'}`,
+    `data: ${config.dataDir}`,
+    `control API: ${apiKeys.length === 0 ? 'loopback only, no key' : `${apiKeys.length} key(s)`}`,
+    `outbound calls: ${telnyx.connectionId === undefined ? 'no connection id' : `from ${maskNumber(telnyx.fromNumber)}`}`,
+  ];
+  for (const [name, { stt, llm, tts, language }] of Object.entries(config.agents)) {
+    lines.push(`agent ${name} (${language}): hears ${chain(stt)}; thinks ${chain(llm)}; speaks ${chain(tts)}`);
+  }
+  for (const [number, agent] of Object.entries(config.numbers)) lines.push(`number ${maskNumber(number)}: ${agent}`);
+  lines.push(`other numbers: ${config.defaultAgent ?? 'rejected'}`);
+  return lines.join('\n');
+}
+
+function chain(block: AnyBlock): string {
+  return chainOf(block)
+    .map((link) => ('model' in link ? `${link.provider} ${link.model}` : link.provider))
+    .join(', else ');
+}
