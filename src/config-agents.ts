@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { agentOptions, type AgentConfig } from './agent/options.ts';
-import { configPath, readConfig, suggest, type Complain } from './config-problems.ts';
+import { configPath, readConfig, refuseNotYet, suggest, type Complain } from './config-problems.ts';
 import type { Env } from './config-environment.ts';
 import { messageOf } from './core/errors.ts';
 import { languageProblem } from './providers/languages.ts';
@@ -37,7 +38,7 @@ export interface AgentContext {
 
 /** Keys of the contract that are not built yet, and what to do; delete a line when one is. */
 const NOT_YET: Readonly<Record<string, string>> = {
-  speech: 'is not supported yet (speech-to-speech is not supported yet): use stt, llm and tts',
+  speech: 'cannot be used: speech-to-speech is not supported yet; use stt, llm and tts',
   consent: 'is not supported yet; say it in the greeting',
   operatorKey: 'is not supported yet; remove it',
   limits: 'is not supported yet; remove it',
@@ -53,9 +54,9 @@ const SHUTDOWN_WARNING_MS = 60 * 86_400_000;
 
 /** Checks one agent of the config file. Undefined when it has problems; all of them were reported. */
 export function readAgent(name: string, raw: unknown, context: AgentContext): AgentEntry | undefined {
-  let isWrong = false;
+  const wrong: string[] = [];
   const complain: Complain = (where, what) => {
-    isWrong = true;
+    wrong.push(where);
     context.complain(where, what);
   };
   const checks = new AgentChecks(['agents', name], { ...context, complain });
@@ -63,7 +64,7 @@ export function readAgent(name: string, raw: unknown, context: AgentContext): Ag
   if (!given) return undefined;
 
   const { config, targets } = checks.readOptions(given);
-  const language = config?.language ?? 'en';
+  const language = typeof given['language'] === 'string' ? given['language'] : 'en';
   const blocks = {
     stt: checks.readBlock('stt', sttBlock, given, language),
     llm: checks.readBlock('llm', llmBlock, given, language),
@@ -71,7 +72,7 @@ export function readAgent(name: string, raw: unknown, context: AgentContext): Ag
   };
   checks.checkScripts(blocks, config, targets);
   const { stt, llm, tts } = blocks;
-  return isWrong || !config || !stt || !llm || !tts ? undefined : { ...config, stt, llm, tts };
+  return wrong.length > 0 || !config || !stt || !llm || !tts ? undefined : { ...config, stt, llm, tts };
 }
 
 class AgentChecks {
@@ -96,22 +97,18 @@ class AgentChecks {
     readonly config: AgentConfig | undefined;
     readonly targets: readonly string[];
   } {
-    const own = { ...given };
-    for (const key of BLOCK_KEYS) delete own[key];
-    for (const [key, what] of Object.entries(NOT_YET)) {
-      if (own[key] !== undefined) this.#complain([key], what);
-      delete own[key];
-    }
-    const targets = z.record(z.string(), z.unknown()).safeParse(own['transferTargets']).data ?? {};
-    for (const [name, to] of Object.entries(targets)) {
-      if (!EMERGENCY.has(dialled(to))) continue;
+    const { stt: _, llm: __, tts: ___, ...rest } = refuseNotYet(given, NOT_YET, this.#path, this.#context.complain);
+    const targets = z.record(z.string(), z.unknown()).safeParse(rest['transferTargets']).data ?? {};
+    const dangerous = Object.keys(targets).filter((name) => EMERGENCY.has(dialled(targets[name])));
+    for (const name of dangerous) {
       this.#complain(['transferTargets', name], 'is an emergency number, which only a person may dial; remove it');
-      own['transferTargets'] = Object.fromEntries(Object.entries(targets).filter(([other]) => other !== name));
     }
+    const safe = Object.fromEntries(Object.entries(targets).filter(([name]) => !dangerous.includes(name)));
+    const own = dangerous.length > 0 ? { ...rest, transferTargets: safe } : rest;
     const known = [...BLOCK_KEYS, ...Object.keys(NOT_YET)];
     const config = readConfig(agentOptions, own, this.#path, this.#context.complain, known);
     const names = Object.keys(targets);
-    const { fallbackTarget } = own;
+    const { fallbackTarget } = given;
     if (typeof fallbackTarget === 'string' && !names.includes(fallbackTarget)) {
       this.#complain(
         ['fallbackTarget'],
@@ -140,6 +137,9 @@ class AgentChecks {
       const problem = languageProblem(kind, link, language);
       if (problem !== undefined) this.#complain([...keys, 'model' in link ? 'model' : 'provider'], problem);
       if (isVendorBlock(link)) this.#checkVendor(keys, link);
+      if (link.provider === 'sherpa' && !existsSync(resolve(this.#context.dir, link.model))) {
+        this.#complain([...keys, 'model'], `there is no folder ${resolve(this.#context.dir, link.model)}`);
+      }
     });
     return block;
   }

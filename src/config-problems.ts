@@ -52,6 +52,19 @@ export function readConfig<T>(
   return undefined;
 }
 
+/** `given` without the keys of `notYet`, each of which is reported with what the table says. */
+export function refuseNotYet(
+  given: Readonly<Record<string, unknown>>,
+  notYet: Readonly<Record<string, string>>,
+  path: readonly PropertyKey[],
+  complain: Complain,
+): Readonly<Record<string, unknown>> {
+  for (const [key, what] of Object.entries(notYet)) {
+    if (given[key] !== undefined) complain(configPath([...path, key]), what);
+  }
+  return Object.fromEntries(Object.entries(given).filter(([key]) => !Object.hasOwn(notYet, key)));
+}
+
 function explain(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
@@ -62,11 +75,11 @@ function explain(issue: z.core.$ZodRawIssue): string | undefined {
     case 'too_big':
       return bound(issue, 'at most', issue.maximum);
     case 'invalid_value':
-      return oneOf(issue.values.map(String), issue.input);
+      return oneOf(issue.values, issue.input);
     case 'invalid_union': {
       const { discriminator, input, options } = issue as { discriminator?: string; input?: unknown; options?: unknown };
       if (discriminator === undefined || !Array.isArray(options)) return undefined;
-      return oneOf(options.map(String), (input as Readonly<Record<string, unknown>>)[discriminator]);
+      return oneOf(options, (input as Readonly<Record<string, unknown>>)[discriminator]);
     }
     case 'invalid_format':
       return issue.pattern === undefined ? undefined : `must match ${issue.pattern}`;
@@ -90,17 +103,19 @@ function bound(
   word: string,
   limit: number | bigint,
 ): string {
+  if (issue.origin === 'string' && limit === 1) return 'must not be empty';
   if (issue.origin === 'number' || issue.origin === 'int') return `must be ${word} ${limit}${got(issue.input)}`;
   const unit = issue.origin === 'string' ? 'characters' : 'entries';
   return `must have ${word} ${limit} ${unit}`;
 }
 
 /** `must be one of …`, with what was given and what was perhaps meant. */
-export function oneOf(options: readonly string[], input: unknown): string {
-  const list = options.map((option) => `"${option}"`).join(', ');
+export function oneOf(options: readonly unknown[], input: unknown): string {
+  const list = options.map((option) => JSON.stringify(option)).join(', ');
   const must = options.length === 1 ? `must be ${list}` : `must be one of ${list}`;
   if (input === undefined) return `is missing: ${must}`;
-  const meant = typeof input === 'string' ? closest(input, options) : undefined;
+  const words = options.filter((option) => typeof option === 'string');
+  const meant = typeof input === 'string' ? closest(input, words) : undefined;
   return `${must}${got(input)}${meant === undefined ? '' : `; did you mean "${meant}"?`}`;
 }
 
@@ -127,8 +142,8 @@ export function suggest(name: string, known: readonly string[]): string {
 /** The one of `known` that `name` is a slip of; undefined when none is near. */
 function closest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  // One slip in three characters, at least one, is still a slip.
-  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  // Two slips in five characters are still slips; more is another word.
+  let least = Math.floor((name.length * 2) / 5) + 1;
   for (const candidate of known) {
     const distance = slips(name.toLowerCase(), candidate.toLowerCase());
     if (distance >= least) continue;

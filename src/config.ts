@@ -5,6 +5,7 @@ import { callShape, type CallOptions } from './call/routing.ts';
 import { readAgent, type AgentEntry } from './config-agents.ts';
 import { demoConfig } from './config-demo.ts';
 import {
+  concealer,
   readEnvironment,
   variable,
   type Env,
@@ -13,7 +14,7 @@ import {
   type TelnyxSettings,
 } from './config-environment.ts';
 import { readConfigFile, type ConfigFile } from './config-file.ts';
-import { configPath, readConfig, suggest, type Complain } from './config-problems.ts';
+import { configPath, readConfig, refuseNotYet, suggest, type Complain } from './config-problems.ts';
 import { LandlineError } from './core/errors.ts';
 import { maskNumber } from './core/log.ts';
 import { chainOf, type AnyBlock, type ProviderBlocks } from './providers/options.ts';
@@ -67,7 +68,15 @@ export interface LoadConfigOptions {
 }
 
 /** Root keys of the contract that are not built yet; delete one when it is. */
-const NOT_YET = ['destinations', 'hours', 'blocked', 'webhooks', 'retention', 'redaction', 'livekit'];
+const NOT_YET: Readonly<Record<string, string>> = {
+  destinations: 'is not supported yet; remove it',
+  hours: 'is not supported yet; remove it',
+  blocked: 'is not supported yet; remove it',
+  webhooks: 'is not supported yet; remove it',
+  retention: 'is not supported yet; remove it',
+  redaction: 'is not supported yet; remove it',
+  livekit: 'is not supported yet; remove it',
+};
 
 const agentName = z
   .string()
@@ -78,7 +87,7 @@ const rootOptions = z.strictObject({
     .record(agentName, z.unknown())
     .refine((agents) => Object.keys(agents).length > 0, { error: 'must name at least one agent' }),
 });
-type RootOptions = z.infer<typeof rootOptions>;
+const anyKeys = z.record(z.string(), z.unknown());
 
 /** For `landline.config.ts`: gives the config back as it is, typed. */
 export function defineConfig(config: ConfigInput): ConfigInput {
@@ -110,19 +119,24 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
       'is not set and there is no landline.config.{ts,js,json} here: a live gateway needs one',
     );
   }
-  const root = source && readRoot(source.value, complain);
+  const given = source && readConfig(anyKeys, source.value, [], (_, what) => complain('the config', what));
+  const root =
+    given && readConfig(rootOptions, refuseNotYet(given, NOT_YET, [], complain), [], complain, Object.keys(NOT_YET));
   const agents: Record<string, AgentEntry> = {};
-  if (source && root) {
-    for (const [name, raw] of Object.entries(root.agents)) {
+  if (source && given) {
+    // Whatever else is wrong at the root: what can be checked is.
+    const rawAgents = anyKeys.safeParse(given['agents']).data ?? {};
+    for (const [name, raw] of Object.entries(rawAgents)) {
       const agent = readAgent(name, raw, { env, dir: source.dir, now, complain, warn });
       if (!agent) continue;
       agents[name] = agent;
       if (mode === 'live' && agent.recording) warn(configPath(['agents', name, 'recording']), RECORDING_WARNING);
     }
-    checkRouting(root, complain, warn);
+    checkRouting(given, Object.keys(rawAgents), complain, warn);
   }
+  const conceal = concealer(env);
   if (problems.length > 0 || !source || !root) {
-    throw new LandlineError('config_invalid', [...new Set(problems)].join('\n'));
+    throw new LandlineError('config_invalid', conceal(problems.join('\n')));
   }
 
   const dataDir = resolve(cwd, environment.dataDir ?? 'data');
@@ -142,7 +156,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     databaseUrl: environment.databaseUrl ?? `sqlite:${resolve(dataDir, 'landline.db')}`,
     log: { level: environment.logLevel, format: environment.logFormat ?? (isTty ? 'pretty' : 'json') },
     agents,
-    warnings,
+    warnings: warnings.map(conceal),
   });
 }
 
@@ -178,25 +192,20 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function readRoot(value: unknown, complain: Complain): RootOptions | undefined {
-  const given = readConfig(z.record(z.string(), z.unknown()), value, [], (_, what) => complain('the config', what));
-  if (!given) return undefined;
-  const supported = { ...given };
-  for (const key of NOT_YET) {
-    if (supported[key] !== undefined) complain(key, 'is not supported yet; remove it');
-    delete supported[key];
-  }
-  return readConfig(rootOptions, supported, [], complain, NOT_YET);
-}
-
-function checkRouting({ numbers, agents, defaultAgent }: RootOptions, complain: Complain, warn: Complain): void {
-  const names = Object.keys(agents);
-  const check = (where: string, agent: string): void => {
-    if (!names.includes(agent)) complain(where, `"${agent}" is no agent${suggest(agent, names)}`);
+function checkRouting(
+  given: Readonly<Record<string, unknown>>,
+  agents: readonly string[],
+  complain: Complain,
+  warn: Complain,
+): void {
+  const check = (path: readonly string[], agent: unknown): void => {
+    if (typeof agent !== 'string' || agents.includes(agent)) return;
+    complain(configPath(path), `"${agent}" is no agent${suggest(agent, agents)}`);
   };
-  for (const [number, agent] of Object.entries(numbers)) check(configPath(['numbers', number]), agent);
-  if (defaultAgent !== undefined) check('defaultAgent', defaultAgent);
-  else if (Object.keys(numbers).length === 0) {
+  const numbers = Object.entries(anyKeys.safeParse(given['numbers']).data ?? {});
+  for (const [number, agent] of numbers) check(['numbers', number], agent);
+  check(['defaultAgent'], given['defaultAgent']);
+  if (given['defaultAgent'] === undefined && numbers.length === 0) {
     warn('defaultAgent', 'is not set and there are no numbers: every incoming call will be rejected');
   }
 }

@@ -32,7 +32,8 @@ function placeWords(text: string, pieces: readonly SpokenPiece[], bytesPerMs: nu
   for (const piece of pieces) {
     const words = wordsOf(piece.text);
     if (piece.words?.length === words.length) {
-      for (const word of piece.words) placed.push({ fromByte: word.startMs * bytesPerMs, toByte: word.endMs * bytesPerMs });
+      for (const word of piece.words)
+        placed.push({ fromByte: word.startMs * bytesPerMs, toByte: word.endMs * bytesPerMs });
     } else {
       spread(placed, words, piece.fromByte, piece.toByte);
     }

@@ -46,9 +46,14 @@ export const agentShape: { readonly [K in keyof AgentConfig]: z.ZodType<AgentCon
   recording: z.boolean().default(true),
   transcripts: z.boolean().default(true),
   interruptible: z.boolean().default(true),
-  endpointing: z.strictObject({ silenceMs: z.number().int().min(200).max(3000).default(500) }).default({ silenceMs: 500 }),
+  endpointing: z
+    .strictObject({ silenceMs: z.number().int().min(200).max(3000).default(500) })
+    .default({ silenceMs: 500 }),
   idle: z
-    .strictObject({ afterSeconds: z.number().min(0).max(600).default(8), reprompts: z.number().int().min(0).max(10).default(2) })
+    .strictObject({
+      afterSeconds: z.number().min(0).max(600).default(8),
+      reprompts: z.number().int().min(0).max(10).default(2),
+    })
     .default({ afterSeconds: 8, reprompts: 2 }),
   maxDurationSeconds: z.number().min(5).max(14_400).optional(),
 };

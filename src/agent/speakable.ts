@@ -9,7 +9,20 @@ export function speakable(text: string): string {
 }
 
 /** Sounds that only say "I am listening": heard alone, they do not interrupt. English; other languages fall back to it. */
-const BACKCHANNEL: ReadonlySet<string> = new Set(['mhm', 'mm', 'mmm', 'hm', 'hmm', 'uh', 'um', 'ah', 'oh', 'uhhuh', 'mmhmm', 'huh']);
+const BACKCHANNEL: ReadonlySet<string> = new Set([
+  'mhm',
+  'mm',
+  'mmm',
+  'hm',
+  'hmm',
+  'uh',
+  'um',
+  'ah',
+  'oh',
+  'uhhuh',
+  'mmhmm',
+  'huh',
+]);
 
 /** True for text without a real word: empty, punctuation, or only back-channel sounds. */
 export function isBackchannel(text: string): boolean {

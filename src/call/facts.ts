@@ -74,7 +74,8 @@ export function foldFacts(records: readonly JournalRecord[]): CallFacts {
       onInput(f, record.leg, record.d);
       if (record.d.type === 'mediaStarted') streamedAt ??= record.t;
     }
-    if (record.k === 'fx' && record.d.type === 'command' && record.leg !== undefined) onCommand(f, record.leg, record.d);
+    if (record.k === 'fx' && record.d.type === 'command' && record.leg !== undefined)
+      onCommand(f, record.leg, record.d);
     if (record.k === 'ev') onEvent(f, record.id, record.t, record.d as unknown as PublicEvent);
     if (record.k === 'end') f.endedAt ??= record.t;
   }
@@ -106,7 +107,8 @@ function onInput(f: Draft, leg: string | undefined, d: Readonly<Record<string, u
       };
       return;
     case 'call.answered':
-      if (f.legs[leg]?.phase === 'ringing' || f.legs[leg]?.phase === 'answering') change(f, leg, { answered: true, phase: 'answered' });
+      if (f.legs[leg]?.phase === 'ringing' || f.legs[leg]?.phase === 'answering')
+        change(f, leg, { answered: true, phase: 'answered' });
       return;
     case 'call.hangup':
       change(f, leg, { phase: 'ended' });
@@ -122,7 +124,10 @@ function onCommand(f: Draft, leg: string, d: Readonly<Record<string, unknown>>):
     case 'answer':
     case 'streamingStart':
       count(f, 'media');
-      change(f, leg, { epoch: Number(command['epoch'] ?? 0), ...(command['name'] === 'answer' ? { phase: 'answering' as const } : {}) });
+      change(f, leg, {
+        epoch: Number(command['epoch'] ?? 0),
+        ...(command['name'] === 'answer' ? { phase: 'answering' as const } : {}),
+      });
       return;
     case 'hangup':
       change(f, leg, { phase: 'ending' });
@@ -172,7 +177,10 @@ function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
       return;
     case 'tool.called': {
       const { id: callId, name, arguments: args } = event.data;
-      f.history = [...f.history, { role: 'assistant', content: '', toolCalls: [{ id: callId, name, arguments: args }] }];
+      f.history = [
+        ...f.history,
+        { role: 'assistant', content: '', toolCalls: [{ id: callId, name, arguments: args }] },
+      ];
       // Until its end is on file nobody knows whether it happened; it is never run again.
       f.toolResults = { ...f.toolResults, [callId]: '{"status":"outcome unknown"}' };
       return;
@@ -180,7 +188,10 @@ function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
     case 'tool.ended': {
       const { id: callId, name, result } = event.data;
       f.toolResults = { ...f.toolResults, [callId]: result };
-      f.turns = [...f.turns, { role: 'tool', text: `${name}: ${result}`, startMs: Math.round(t), endMs: Math.round(t) }];
+      f.turns = [
+        ...f.turns,
+        { role: 'tool', text: `${name}: ${result}`, startMs: Math.round(t), endMs: Math.round(t) },
+      ];
       return;
     }
     case 'call.ended':
@@ -196,7 +207,8 @@ function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
 function addHistory(f: Draft, turn: TurnRecord): void {
   const last = f.history.at(-1);
   if (turn.role === 'agent') f.history = [...f.history, { role: 'assistant', content: turn.text, toolCalls: [] }];
-  else if (last?.role === 'user') f.history = [...f.history.slice(0, -1), { role: 'user', content: `${last.content} ${turn.text}` }];
+  else if (last?.role === 'user')
+    f.history = [...f.history.slice(0, -1), { role: 'user', content: `${last.content} ${turn.text}` }];
   else f.history = [...f.history, { role: 'user', content: turn.text }];
 }
 

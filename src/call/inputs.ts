@@ -39,13 +39,33 @@ export type CallInput =
   | { readonly type: 'webhook'; readonly leg: LegName; readonly event: TelnyxEvent }
   /** Telnyx opened the socket of stream `epoch`. */
   | { readonly type: 'mediaOpened'; readonly leg: LegName; readonly epoch: number }
-  | { readonly type: 'mediaStarted'; readonly leg: LegName; readonly epoch: number; readonly streamId: string; readonly encoding: string; readonly sampleRate: number }
+  | {
+      readonly type: 'mediaStarted';
+      readonly leg: LegName;
+      readonly epoch: number;
+      readonly streamId: string;
+      readonly encoding: string;
+      readonly sampleRate: number;
+    }
   | { readonly type: 'mediaStopped'; readonly leg: LegName; readonly epoch: number }
-  | { readonly type: 'mediaClosed'; readonly leg: LegName; readonly epoch: number; readonly code: number; readonly why: string }
+  | {
+      readonly type: 'mediaClosed';
+      readonly leg: LegName;
+      readonly epoch: number;
+      readonly code: number;
+      readonly why: string;
+    }
   /** The announced codec cannot be used. */
   | { readonly type: 'mediaUnsupported'; readonly leg: LegName; readonly epoch: number; readonly encoding: string }
   | { readonly type: 'codecMismatch'; readonly leg: LegName; readonly announced: G711; readonly heard: G711 }
-  | { readonly type: 'commandDone'; readonly leg: LegName; readonly effect: number; readonly name: TelnyxCommand['name']; readonly tag?: string; readonly outcome: CommandOutcome }
+  | {
+      readonly type: 'commandDone';
+      readonly leg: LegName;
+      readonly effect: number;
+      readonly name: TelnyxCommand['name'];
+      readonly tag?: string;
+      readonly outcome: CommandOutcome;
+    }
   | { readonly type: 'legStatus'; readonly leg: LegName; readonly status: LegStatus }
   /** `quietMs`: how long the leg's audio has been missing, for `noMedia`. */
   | { readonly type: 'timer'; readonly leg: LegName; readonly name: CallTimer; readonly quietMs?: number }
@@ -104,9 +124,20 @@ export type AnyEffect = CallEffect | Exclude<DialogueEffect, { type: 'signal' }>
 export type CallStatus = 'dialing' | 'ringing' | 'active' | 'transferring' | 'transferred' | 'ended';
 
 export type CallEvent =
-  | { readonly type: 'call.created'; readonly data: { readonly direction: 'inbound' | 'outbound'; readonly from: string; readonly to: string; readonly agent: string } }
+  | {
+      readonly type: 'call.created';
+      readonly data: {
+        readonly direction: 'inbound' | 'outbound';
+        readonly from: string;
+        readonly to: string;
+        readonly agent: string;
+      };
+    }
   | { readonly type: 'call.answered'; readonly data: Readonly<Record<string, never>> }
-  | { readonly type: 'call.updated'; readonly data: { readonly status: CallStatus; readonly stream?: 'up' | 'lost' | 'restored' } }
+  | {
+      readonly type: 'call.updated';
+      readonly data: { readonly status: CallStatus; readonly stream?: 'up' | 'lost' | 'restored' };
+    }
   | { readonly type: 'transfer.started'; readonly data: { readonly target: string } }
   | { readonly type: 'transfer.ended'; readonly data: { readonly target: string; readonly outcome: string } }
   | { readonly type: 'dtmf.sent'; readonly data: { readonly digits: string } }
@@ -114,7 +145,12 @@ export type CallEvent =
   | { readonly type: 'codec.mismatch'; readonly data: { readonly announced: string; readonly heard: string } }
   | {
       readonly type: 'call.ended';
-      readonly data: { readonly reason: EndReason; readonly durationMs: number; readonly cause?: string; readonly sipCode?: string };
+      readonly data: {
+        readonly reason: EndReason;
+        readonly durationMs: number;
+        readonly cause?: string;
+        readonly sipCode?: string;
+      };
     };
 
 /** Every event type `/v1/events` can show. */

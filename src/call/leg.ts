@@ -71,10 +71,17 @@ export function onMediaStarted(d: CallDraft, leg: Leg, bytesPerMs: number): void
   onAnswered(d, leg);
   const restored = leg.epoch > 1;
   cancelTimers(d, leg.name, ['start', 'media', 'restore']);
-  updateLeg(d, leg.name, { socket: 'started', restores: 0, phase: leg.phase === 'transferring' ? 'transferring' : 'streaming' });
+  updateLeg(d, leg.name, {
+    socket: 'started',
+    restores: 0,
+    phase: leg.phase === 'transferring' ? 'transferring' : 'streaming',
+  });
   if (leg.phase === 'transferring') return;
   setTimer(d, leg.name, 'noMedia', d.s.limits.noMediaMs);
-  d.fx.push({ type: 'event', event: { type: 'call.updated', data: { status: d.s.status, stream: restored ? 'restored' : 'up' } } });
+  d.fx.push({
+    type: 'event',
+    event: { type: 'call.updated', data: { status: d.s.status, stream: restored ? 'restored' : 'up' } },
+  });
   d.fx.push({ type: 'dialogue', input: { type: 'streamUp', bytesPerMs } });
 }
 
@@ -115,7 +122,14 @@ export function restore(d: CallDraft, leg: Leg): void {
 
 /** A try to get a stream came to nothing: the next one after its pause. */
 export function onStreamFailed(d: CallDraft, leg: Leg): void {
-  if (isOver(leg) || leg.socket === 'started' || leg.phase === 'bridged' || leg.phase === 'speaking' || leg.phase === 'transferring') return;
+  if (
+    isOver(leg) ||
+    leg.socket === 'started' ||
+    leg.phase === 'bridged' ||
+    leg.phase === 'speaking' ||
+    leg.phase === 'transferring'
+  )
+    return;
   cancelTimers(d, leg.name, ['media', 'start']);
   updateLeg(d, leg.name, { phase: 'restoring', socket: 'none' });
   setTimer(d, leg.name, 'restore', RESTORE_PAUSE_MS[leg.restores] ?? 0);

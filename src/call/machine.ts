@@ -19,7 +19,16 @@ import {
   setTimer,
   speakAndHangUp,
 } from './leg.ts';
-import { currentTarget, isOver, isTarget, talkingLeg, updateLeg, type CallDraft, type CallState, type Leg } from './state.ts';
+import {
+  currentTarget,
+  isOver,
+  isTarget,
+  talkingLeg,
+  updateLeg,
+  type CallDraft,
+  type CallState,
+  type Leg,
+} from './state.ts';
 
 export interface CallStep {
   readonly state: CallState;
@@ -31,7 +40,11 @@ const RING_SECONDS = 30;
 const WRAP_UP_MS = 20_000;
 
 /** The call machine: legs and what connects them. Pure; inputs that come late, twice or in vain change nothing. */
-export function stepCall(state: CallState, input: CallInput | { readonly type: 'signal'; readonly signal: DialogueSignal }, t: number): CallStep {
+export function stepCall(
+  state: CallState,
+  input: CallInput | { readonly type: 'signal'; readonly signal: DialogueSignal },
+  t: number,
+): CallStep {
   if (state.finished) return { state, effects: [] };
   const d: CallDraft = { s: { ...state }, fx: [], t };
   handle(d, input);
@@ -51,7 +64,8 @@ function handle(d: CallDraft, input: CallInput | { readonly type: 'signal'; read
       if (input.epoch === leg.epoch) onMediaOpened(d, leg);
       return;
     case 'mediaStarted':
-      if (input.epoch === leg.epoch) onMediaStarted(d, leg, input.encoding === 'L16' ? (input.sampleRate / 1000) * 2 : 8);
+      if (input.epoch === leg.epoch)
+        onMediaStarted(d, leg, input.encoding === 'L16' ? (input.sampleRate / 1000) * 2 : 8);
       return;
     case 'mediaStopped':
       if (input.epoch === leg.epoch) updateLeg(d, leg.name, { socket: 'stopped' });
@@ -63,7 +77,10 @@ function handle(d: CallDraft, input: CallInput | { readonly type: 'signal'; read
       speakAndHangUp(d, leg, d.s.failureLine, 'codec_unsupported');
       return;
     case 'codecMismatch':
-      d.fx.push({ type: 'event', event: { type: 'codec.mismatch', data: { announced: input.announced, heard: input.heard } } });
+      d.fx.push({
+        type: 'event',
+        event: { type: 'codec.mismatch', data: { announced: input.announced, heard: input.heard } },
+      });
       return;
     case 'commandDone':
       onCommandDone(d, leg, input);
@@ -157,7 +174,8 @@ function onHangup(d: CallDraft, leg: Leg, event: Extract<TelnyxEvent, { type: 'c
   if (!isTarget(leg.name)) {
     d.s.hangupCause = event.cause;
     d.s.sipCode = event.sipCode;
-    d.s.endReason ??= leg.phase === 'bridged' ? 'transferred' : event.cause === 'time_limit' ? 'max_duration' : 'caller_hangup';
+    d.s.endReason ??=
+      leg.phase === 'bridged' ? 'transferred' : event.cause === 'time_limit' ? 'max_duration' : 'caller_hangup';
   }
   const reached = leg.phase === 'bridged';
   const latest = isTarget(leg.name) && currentTarget(d.s)?.name === leg.name;
@@ -185,7 +203,10 @@ function onBridged(d: CallDraft): void {
     updateLeg(d, target.name, { phase: 'bridged', answered: true });
   }
   d.s.endReason ??= 'transferred';
-  d.fx.push({ type: 'event', event: { type: 'transfer.ended', data: { target: transfer.target, outcome: 'answered' } } });
+  d.fx.push({
+    type: 'event',
+    event: { type: 'transfer.ended', data: { target: transfer.target, outcome: 'answered' } },
+  });
   setStatus(d, 'transferred');
   d.fx.push({ type: 'dialogue', input: { type: 'close' } });
   d.fx.push({ type: 'command', leg: talking.name, command: { name: 'streamingStop' } });
@@ -222,7 +243,12 @@ function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type:
   if (name === 'sendDtmf' && input.tag !== undefined) {
     d.fx.push({
       type: 'dialogue',
-      input: { type: 'dtmfSent', toolCallId: input.tag, ok: outcome.ok, ...(outcome.ok ? {} : { message: outcome.message }) },
+      input: {
+        type: 'dtmfSent',
+        toolCallId: input.tag,
+        ok: outcome.ok,
+        ...(outcome.ok ? {} : { message: outcome.message }),
+      },
     });
   }
   if (outcome.ok) return;
@@ -336,7 +362,12 @@ function onControl(d: CallDraft, leg: Leg, action: ControlAction): void {
 }
 
 function sendDtmf(d: CallDraft, leg: Leg, digits: string, tag?: string): void {
-  d.fx.push({ type: 'command', leg: leg.name, command: { name: 'sendDtmf', digits }, ...(tag === undefined ? {} : { tag }) });
+  d.fx.push({
+    type: 'command',
+    leg: leg.name,
+    command: { name: 'sendDtmf', digits },
+    ...(tag === undefined ? {} : { tag }),
+  });
   d.fx.push({ type: 'event', event: { type: 'dtmf.sent', data: { digits } } });
 }
 

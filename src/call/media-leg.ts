@@ -2,11 +2,17 @@ import { createFramer, type Framer } from '../audio/frames.ts';
 import { bytesPerMs, frameBytes, PCMU_8K, type AudioFormat } from '../audio/format.ts';
 import { silence } from '../audio/codec.ts';
 import type { Log } from '../core/log.ts';
-import { CLEAR_MESSAGE, createMarkMessage, createMediaMessage, parseStreamMessage, type StreamMessage } from '../telnyx/stream-messages.ts';
+import {
+  CLEAR_MESSAGE,
+  createMarkMessage,
+  createMediaMessage,
+  parseStreamMessage,
+  type StreamMessage,
+} from '../telnyx/stream-messages.ts';
 import { InboundAudio, type InboundSink } from './inbound-audio.ts';
 import type { CallInput, LegName } from './inputs.ts';
 import { Playout } from './playout.ts';
-import { Recorder } from './recorder.ts';
+import type { Recorder } from './recorder.ts';
 
 /** A media WebSocket as the call sees it; the server wraps `ws`, tests give memory. */
 export interface MediaSocket {
@@ -167,7 +173,9 @@ export class MediaLeg {
     this.#streamId = message.streamId;
     const format = readFormat(message);
     if (!format) {
-      const encoding = message.format ? `${message.format.encoding}/${message.format.sampleRate ?? '?'}` : 'no media_format';
+      const encoding = message.format
+        ? `${message.format.encoding}/${message.format.sampleRate ?? '?'}`
+        : 'no media_format';
       this.#sink.input({ type: 'mediaUnsupported', leg: this.leg, epoch, encoding });
       return;
     }
@@ -175,7 +183,14 @@ export class MediaLeg {
     this.recorder.format('caller', format);
     this.recorder.format('agent', this.#outbound);
     const { streamId } = message;
-    this.#sink.input({ type: 'mediaStarted', leg: this.leg, epoch, streamId, encoding: format.codec, sampleRate: format.sampleRate });
+    this.#sink.input({
+      type: 'mediaStarted',
+      leg: this.leg,
+      epoch,
+      streamId,
+      encoding: format.codec,
+      sampleRate: format.sampleRate,
+    });
   }
 
   #bad(reason: string): void {
@@ -208,6 +223,7 @@ function readFormat(message: Extract<StreamMessage, { event: 'start' }>): AudioF
   const rate = format.sampleRate ?? 8000;
   if (encoding === 'PCMU' && rate === 8000) return PCMU_8K;
   if (encoding === 'PCMA' && rate === 8000) return { codec: 'PCMA', sampleRate: 8000 };
-  if (encoding === 'L16' && (rate === 8000 || rate === 16000)) return { codec: 'L16', sampleRate: rate, byteOrder: 'little' };
+  if (encoding === 'L16' && (rate === 8000 || rate === 16000))
+    return { codec: 'L16', sampleRate: rate, byteOrder: 'little' };
   return undefined;
 }

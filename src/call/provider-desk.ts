@@ -22,7 +22,22 @@ export interface DeskSink {
 
 type ProviderEffect = Extract<
   DialogueEffect,
-  { type: 'sttOpen' | 'sttBegin' | 'sttFinish' | 'sttClose' | 'llmWarm' | 'llmStart' | 'llmAbort' | 'ttsOpen' | 'ttsBegin' | 'ttsText' | 'ttsEnd' | 'ttsCancel' | 'ttsClose' }
+  {
+    type:
+      | 'sttOpen'
+      | 'sttBegin'
+      | 'sttFinish'
+      | 'sttClose'
+      | 'llmWarm'
+      | 'llmStart'
+      | 'llmAbort'
+      | 'ttsOpen'
+      | 'ttsBegin'
+      | 'ttsText'
+      | 'ttsEnd'
+      | 'ttsCancel'
+      | 'ttsClose';
+  }
 >;
 
 /** Holds one call's open provider streams: one ear, one thought, one voice. Carries out the dialogue's provider effects. */
@@ -165,7 +180,10 @@ export class ProviderDesk {
     this.#voice?.session.close();
     this.#speaking = undefined;
     try {
-      const session = this.#providers.tts.open({ format: this.#sink.outbound, language: this.#sink.language }, (event) => this.#onTts(number, event));
+      const session = this.#providers.tts.open(
+        { format: this.#sink.outbound, language: this.#sink.language },
+        (event) => this.#onTts(number, event),
+      );
       this.#voice = { number, session };
     } catch (thrown) {
       this.#sink.input({ type: 'tts', session: number, event: { type: 'ttsFailed', failure: failureOf(thrown) } });

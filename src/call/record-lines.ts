@@ -17,7 +17,12 @@ export function inputLine(input: CallInput | DialogueInput, keepTexts: boolean):
  */
 export function effectLine(effect: AnyEffect | DialogueEffect, keepTexts: boolean): JournalData {
   if (effect.type === 'llmStart') {
-    return { type: 'llmStart', generation: effect.generation, messages: effect.messages.length, tools: effect.tools.map((tool) => tool.name) };
+    return {
+      type: 'llmStart',
+      generation: effect.generation,
+      messages: effect.messages.length,
+      tools: effect.tools.map((tool) => tool.name),
+    };
   }
   const line = { ...effect } as JournalData;
   return keepTexts ? line : (hideTexts(line) as JournalData);
@@ -29,6 +34,9 @@ function hideTexts(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(hideTexts);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, TEXT_KEYS.has(key) && typeof inner === 'string' ? NOT_KEPT : hideTexts(inner)]),
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      TEXT_KEYS.has(key) && typeof inner === 'string' ? NOT_KEPT : hideTexts(inner),
+    ]),
   );
 }

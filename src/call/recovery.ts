@@ -31,7 +31,9 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
   const agent = options.agents.get(facts.agent);
   const log = options.log.child({ callId });
   const talking = facts.legs['caller'] ?? facts.legs['callee'];
-  const status = talking ? await options.telnyx.status(talking.callControlId) : { known: true as const, isAlive: false };
+  const status = talking
+    ? await options.telnyx.status(talking.callControlId)
+    : { known: true as const, isAlive: false };
   const alive = !status.known || status.isAlive;
   // Without its agent the call cannot go on: it is ended properly.
   const canGoOn = alive && agent !== undefined;
@@ -81,7 +83,8 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
   log.info({ alive }, 'call of a killed process closed');
   if (alive) session.post({ type: 'drain', now: true });
   else {
-    for (const leg of Object.values(state.legs)) session.post({ type: 'legStatus', leg: leg.name, status: { known: true, isAlive: false } });
+    for (const leg of Object.values(state.legs))
+      session.post({ type: 'legStatus', leg: leg.name, status: { known: true, isAlive: false } });
     if (Object.keys(state.legs).length === 0) session.discard();
   }
   return 'ended';

@@ -124,7 +124,8 @@ export class CallRegistry {
       const leg = session.legOf(event.callControlId, event.callLegId);
       if (leg) return { session, leg };
     }
-    if (event.type !== 'call.initiated' || event.direction !== 'outgoing' || event.callSessionId === undefined) return undefined;
+    if (event.type !== 'call.initiated' || event.direction !== 'outgoing' || event.callSessionId === undefined)
+      return undefined;
     for (const session of this.#sessions.values()) {
       if (Object.values(session.state.legs).some((leg) => leg.callSessionId === event.callSessionId)) {
         return { session, leg: session.nextTargetName() };

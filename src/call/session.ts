@@ -2,6 +2,7 @@ import type { DialogueInput, DialogueTimer } from '../agent/dialogue/inputs.ts';
 import { createDialogue, type DialogueState, type HistoryEntry } from '../agent/dialogue/state.ts';
 import { stepDialogue } from '../agent/dialogue/step.ts';
 import type { AgentConfig } from '../agent/options.ts';
+import { isoTime } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { createIds, type Ids } from '../core/ids.ts';
 import { maskNumber, type Log } from '../core/log.ts';
@@ -85,7 +86,7 @@ export class Session implements Timed {
     this.#t = resumed?.t ?? 0;
     this.#t0 = ports.clock.mono() - this.#t;
     this.#seq = resumed?.seq ?? 0;
-    this.createdAt = new Date(ports.clock.wall()).toISOString();
+    this.createdAt = isoTime(ports.clock.wall());
     const facts = { from: options.state.from, to: options.state.to, direction: options.state.direction };
     this.#dialogue = createDialogue(config, facts, resumed);
     const outbound = { codec: options.state.declared === 'PCMA' ? 'PCMA' : 'PCMU', sampleRate: 8000 } as const;
@@ -100,7 +101,8 @@ export class Session implements Timed {
       outbound,
       inboundFormat: () => this.#media.inboundFormat,
       input: (input) => this.#enter(this.#now(), () => this.#take(input)),
-      audio: (utterance, turn, bytes, first) => this.#enter(this.#now(), () => this.#speech(utterance, turn, bytes, first)),
+      audio: (utterance, turn, bytes, first) =>
+        this.#enter(this.#now(), () => this.#speech(utterance, turn, bytes, first)),
     });
     ports.wheel.add(this);
   }
@@ -157,7 +159,9 @@ export class Session implements Timed {
   /** The leg that Telnyx' ids belong to, or the name a new transfer target of this call gets. */
   legOf(callControlId: string, callLegId: string | undefined): LegName | undefined {
     const legs = Object.values(this.#state.legs);
-    const leg = legs.find((one) => one.callControlId === callControlId) ?? legs.find((one) => callLegId !== undefined && one.callLegId === callLegId);
+    const leg =
+      legs.find((one) => one.callControlId === callControlId) ??
+      legs.find((one) => callLegId !== undefined && one.callLegId === callLegId);
     return leg?.name;
   }
 
@@ -230,9 +234,13 @@ export class Session implements Timed {
 
   #take(input: CallInput | DialogueInput, onJournaled?: () => void): void {
     const leg = 'leg' in input ? { leg: input.leg } : {};
-    this.#ports.journal.append({ k: 'in', s: ++this.#seq, t: this.#t, ...leg, d: inputLine(input, this.config.transcripts) }, onJournaled);
+    this.#ports.journal.append(
+      { k: 'in', s: ++this.#seq, t: this.#t, ...leg, d: inputLine(input, this.config.transcripts) },
+      onJournaled,
+    );
     if (isCallInput(input)) {
-      if (input.type === 'webhook' && input.event.type === 'call.dtmf.received') this.#digit('webhook', input.event.digit);
+      if (input.type === 'webhook' && input.event.type === 'call.dtmf.received')
+        this.#digit('webhook', input.event.digit);
       this.#stepCall(input);
     } else this.#stepDialogue(input);
   }
@@ -317,7 +325,10 @@ export class Session implements Timed {
     }
   }
 
-  #prepareCommand(effect: Extract<AnyEffect, { type: 'command' }>, s: number): {
+  #prepareCommand(
+    effect: Extract<AnyEffect, { type: 'command' }>,
+    s: number,
+  ): {
     line: <L extends { readonly d: object }>(line: L) => L & { d: { type: string } };
     send: () => void;
   } {
@@ -325,7 +336,13 @@ export class Session implements Timed {
     const callControlId = this.#state.legs[leg]?.callControlId ?? '';
     const commandId = this.#ids.uuid('command');
     const url = (epoch: number): string => this.#ports.expectMedia(this.#ids.token('media'), leg, epoch);
-    const wire = telnyxCommand(command, { url, callId: this.callId, leg, declared: this.#state.declared, language: this.config.language });
+    const wire = telnyxCommand(command, {
+      url,
+      callId: this.callId,
+      leg,
+      declared: this.#state.declared,
+      language: this.config.language,
+    });
     return {
       line: (line) => ({ ...line, d: { ...line.d, type: 'command', commandId } }),
       send: () => {
@@ -335,7 +352,14 @@ export class Session implements Timed {
           commandId,
           command: wire,
           done: (outcome) =>
-            this.post({ type: 'commandDone', leg, effect: s, name: wire.name, outcome, ...(tag === undefined ? {} : { tag }) }),
+            this.post({
+              type: 'commandDone',
+              leg,
+              effect: s,
+              name: wire.name,
+              outcome,
+              ...(tag === undefined ? {} : { tag }),
+            }),
         });
       },
     };
@@ -364,12 +388,19 @@ export class Session implements Timed {
 
   #publish(event: PublicEvent): void {
     const id = this.#ports.eventId();
-    const record = { k: 'ev', s: ++this.#seq, t: this.#t, id, d: effectLine({ type: 'event', event } as AnyEffect, this.config.transcripts)['event'] } as const;
+    const record = {
+      k: 'ev',
+      s: ++this.#seq,
+      t: this.#t,
+      id,
+      d: effectLine({ type: 'event', event } as AnyEffect, this.config.transcripts)['event'],
+    } as const;
     // A partial is told and forgotten: it is never stored.
     if (event.type !== 'transcript.partial') this.#ports.journal.append({ ...record, d: record.d as { type: string } });
-    this.#ports.publish({ ...event, id, callId: this.callId, at: new Date(this.#ports.clock.wall()).toISOString() });
+    this.#ports.publish({ ...event, id, callId: this.callId, at: isoTime(this.#ports.clock.wall()) });
     const { from, to } = this.#state;
-    if (event.type === 'call.created') this.#log.info({ from: maskNumber(from), to: maskNumber(to), agent: this.#state.agent }, 'call created');
+    if (event.type === 'call.created')
+      this.#log.info({ from: maskNumber(from), to: maskNumber(to), agent: this.#state.agent }, 'call created');
     else if (event.type === 'call.ended') this.#log.info({ ...event.data }, 'call ended');
     else if (event.type === 'provider.failed') this.#log.warn({ ...event.data }, 'provider failed');
     else if (event.type !== 'transcript.partial') this.#log.debug({ event: event.type }, 'call event');
@@ -394,13 +425,25 @@ export class Session implements Timed {
       input: (input) => this.#enter(this.#t, () => this.#take(input)),
       digit: (digit) =>
         this.#enter(this.#t, () => {
-          this.#ports.journal.append({ k: 'in', s: ++this.#seq, t: this.#t, leg: this.#media.leg, d: { type: 'digit', digit } });
+          this.#ports.journal.append({
+            k: 'in',
+            s: ++this.#seq,
+            t: this.#t,
+            leg: this.#media.leg,
+            d: { type: 'digit', digit },
+          });
           this.#digit('socket', digit);
         }),
       played: (turn, by) => derived({ type: 'played', turn, by }),
       markEchoed: (name) =>
         this.#enter(this.#t, () => {
-          this.#ports.journal.append({ k: 'in', s: ++this.#seq, t: this.#t, leg: this.#media.leg, d: { type: 'mark', name } });
+          this.#ports.journal.append({
+            k: 'in',
+            s: ++this.#seq,
+            t: this.#t,
+            leg: this.#media.leg,
+            d: { type: 'mark', name },
+          });
           this.#media.playout.markEchoed(name, this.#t);
         }),
       audio: (bytes) => {
@@ -421,15 +464,20 @@ export class Session implements Timed {
 
   #fault(thrown: unknown): void {
     this.#faults++;
-    this.#log.error({ error: messageOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined }, 'call fault');
+    this.#log.error(
+      { error: messageOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined },
+      'call fault',
+    );
     // The first fault ends the call in order; if that throws too, the call is let go of with its legs ordered down.
-    if (this.#faults === 1) this.#inbox.push({ t: this.#t, run: () => this.#take({ type: 'fault', message: messageOf(thrown) }) });
+    if (this.#faults === 1)
+      this.#inbox.push({ t: this.#t, run: () => this.#take({ type: 'fault', message: messageOf(thrown) }) });
     else if (this.#faults === 2) this.#abandon();
   }
 
   #abandon(): void {
     for (const leg of Object.values(this.#state.legs)) {
-      if (leg.phase !== 'ended') this.#ports.telnyx.send(leg.callControlId, this.#ids.uuid('command'), { name: 'hangup' }, () => undefined);
+      if (leg.phase !== 'ended')
+        this.#ports.telnyx.send(leg.callControlId, this.#ids.uuid('command'), { name: 'hangup' }, () => undefined);
     }
     this.#state = { ...this.#state, status: 'ended', finished: true, endReason: 'error' };
     this.#finish();
@@ -442,7 +490,12 @@ export class Session implements Timed {
     this.#closed = true;
     this.#inbox.length = 0;
     this.#ports.wheel.remove(this);
-    this.#ports.journal.close({ k: 'end', s: ++this.#seq, t: this.#t, d: { type: 'end', reason: this.#state.endReason ?? 'error' } });
+    this.#ports.journal.close({
+      k: 'end',
+      s: ++this.#seq,
+      t: this.#t,
+      d: { type: 'end', reason: this.#state.endReason ?? 'error' },
+    });
     this.#ports.finished();
   }
 
@@ -453,7 +506,15 @@ export class Session implements Timed {
 }
 
 const CALL_INPUTS: ReadonlySet<string> = new Set<CallInput['type']>([
-  ...(['webhook', 'mediaOpened', 'mediaStarted', 'mediaStopped', 'mediaClosed', 'mediaUnsupported', 'codecMismatch'] as const),
+  ...([
+    'webhook',
+    'mediaOpened',
+    'mediaStarted',
+    'mediaStopped',
+    'mediaClosed',
+    'mediaUnsupported',
+    'codecMismatch',
+  ] as const),
   ...(['commandDone', 'legStatus', 'control', 'drain', 'stalled', 'recovered', 'fault'] as const),
 ]);
 

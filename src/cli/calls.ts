@@ -15,7 +15,8 @@ export async function calls(id: string | undefined, options: CallsOptions): Prom
   const dataDir = process.env['LANDLINE_DATA_DIR'] ?? join(process.cwd(), 'data');
   if (id !== undefined) return show(dataDir, id, options);
   const limit = Number(options.limit);
-  if (!Number.isInteger(limit) || limit < 1) throw new LandlineError('request_invalid', `--limit must be a whole number from 1, got "${options.limit}"`);
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new LandlineError('request_invalid', `--limit must be a whole number from 1, got "${options.limit}"`);
   const files = [...(await listLive(dataDir)), ...(await listEnded(dataDir, { limit }))];
   const views: CallView[] = [];
   for (const { path } of files) views.push(callView(await readJournal(path)));
@@ -39,7 +40,9 @@ async function show(dataDir: string, id: string, options: CallsOptions): Promise
   }
   print(line(view));
   for (const turn of turns) {
-    print(`  ${(turn.startMs / 1000).toFixed(1).padStart(6)} s  ${turn.role.padEnd(6)}  ${turn.text}${turn.interrupted ? ' (interrupted)' : ''}`);
+    print(
+      `  ${(turn.startMs / 1000).toFixed(1).padStart(6)} s  ${turn.role.padEnd(6)}  ${turn.text}${turn.interrupted ? ' (interrupted)' : ''}`,
+    );
   }
   return 0;
 }

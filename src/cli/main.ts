@@ -5,7 +5,10 @@ import { VERSION } from './software.ts';
 /** What a command ends with: 0 done, 1 done and something is wrong, 2 it was asked for something impossible. */
 export type ExitCode = 0 | 1 | 2;
 
-const CONFIG = ['-c, --config <path>', 'config file (default: LANDLINE_CONFIG, else ./landline.config.{ts,js,json})'] as const;
+const CONFIG = [
+  '-c, --config <path>',
+  'config file (default: LANDLINE_CONFIG, else ./landline.config.{ts,js,json})',
+] as const;
 
 /** The command line. @returns the exit code; a server returns when it has been stopped. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
@@ -15,7 +18,10 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     .version(VERSION)
     .exitOverride()
     .showHelpAfterError('Run "landline --help" for what there is.');
-  program.addHelpText('after', '\nDocumentation: README.md. Without Telnyx credentials everything runs against an embedded Telnyx emulator.');
+  program.addHelpText(
+    'after',
+    '\nDocumentation: README.md. Without Telnyx credentials everything runs against an embedded Telnyx emulator.',
+  );
 
   program
     .command('serve')
@@ -28,7 +34,9 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     });
   program
     .command('demo')
-    .description('a recorded caller phones the hotel agent, all on this machine; writes the recording and a report to out/')
+    .description(
+      'a recorded caller phones the hotel agent, all on this machine; writes the recording and a report to out/',
+    )
     .option('-o, --out <dir>', 'folder for recording, journal and report', 'out')
     .action(async (options: { out: string }) => {
       const { demo } = await import('./demo.ts');
@@ -41,10 +49,12 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     .option('--to <number>', 'number to call', '+13125550178')
     .option('--press <digits>', 'keys to press after the file')
     .option('-o, --out <file>', 'where to write what the caller heard (WAV)')
-    .action(async (file: string | undefined, options: { gateway: string; to: string; press?: string; out?: string }) => {
-      const { phone } = await import('./phone.ts');
-      exit = await phone(file, options);
-    });
+    .action(
+      async (file: string | undefined, options: { gateway: string; to: string; press?: string; out?: string }) => {
+        const { phone } = await import('./phone.ts');
+        exit = await phone(file, options);
+      },
+    );
   program
     .command('calls [id]')
     .description('list the calls of this data directory, or show one with its transcript')

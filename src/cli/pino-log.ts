@@ -11,10 +11,18 @@ export interface LogOptions {
 
 /** The log of a process. */
 export function createLog({ level, format, fd }: LogOptions): Log {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label: string) => ({ level: label }) } };
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
   const logger =
     format === 'pretty'
-      ? pino({ ...options, formatters: {} }, pretty({ destination: fd, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }))
+      ? pino(
+          { ...options, formatters: {} },
+          pretty({ destination: fd, sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' }),
+        )
       : pino(options, pino.destination({ fd, sync: true }));
   return wrap(logger);
 }

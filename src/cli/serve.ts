@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { describeConfig, loadConfig, type Config } from '../config.ts';
 import { systemClock } from '../core/clock.ts';
@@ -30,9 +31,17 @@ export async function run(config: Config, log: Log): Promise<Running> {
   const emulator =
     config.mode === 'emulator'
       ? // The webhook address is known once the gateway listens.
-        await createTelnyxEmulator({ webhookUrl: 'http://127.0.0.1:9/webhooks/telnyx', log: log.child({ part: 'emulator' }) })
+        await createTelnyxEmulator({
+          webhookUrl: 'http://127.0.0.1:9/webhooks/telnyx',
+          log: log.child({ part: 'emulator' }),
+        })
       : undefined;
-  const providers = createProviders(config.agents, { env: process.env, clock, log, resolvePath: config.resolvePath });
+  const providers = createProviders(config.agents, {
+    env: process.env,
+    clock,
+    log,
+    resolvePath: (path) => resolve(config.dir, path),
+  });
   try {
     await providers.prepare();
     const gateway = await startGateway({
@@ -43,8 +52,13 @@ export async function run(config: Config, log: Log): Promise<Running> {
       port: config.port,
       publicUrl: config.publicUrl,
       telnyx: emulator
-        ? { apiKey: emulator.apiKey, publicKeys: [emulator.publicKey], baseUrl: emulator.baseUrl, connectionId: emulator.connectionId }
-        : config.telnyx,
+        ? {
+            apiKey: emulator.apiKey,
+            publicKeys: [emulator.publicKey],
+            baseUrl: emulator.baseUrl,
+            connectionId: emulator.connectionId,
+          }
+        : { ...config.telnyx, apiKey: config.telnyx.apiKey ?? '' },
       agents: agentsOf(config, providers),
       routing: { numbers: config.numbers, defaultAgent: config.defaultAgent },
       maxConcurrentCalls: config.maxConcurrentCalls,
@@ -76,7 +90,11 @@ function agentsOf(config: Config, providers: ProviderSet): Map<string, GatewayAg
     const own = providers.agents.get(name);
     if (!own) continue;
     const maxDurationMs = (agent.maxDurationSeconds ?? config.maxDurationSeconds) * 1000;
-    agents.set(name, { config: agent, providers: own, limits: { maxDurationMs, noMediaMs: config.noMediaSeconds * 1000 } });
+    agents.set(name, {
+      config: agent,
+      providers: own,
+      limits: { maxDurationMs, noMediaMs: config.noMediaSeconds * 1000 },
+    });
   }
   return agents;
 }
@@ -113,7 +131,9 @@ function announce(config: Config, gateway: Gateway, emulator: TelnyxEmulator | u
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${gateway.port}`;
   const ready = `landline ready on ${url}`;
   if (config.log.format === 'json') {
-    process.stdout.write(`${JSON.stringify({ level: 'info', time: new Date().toISOString(), event: 'ready', port: gateway.port, mode: config.mode, msg: ready })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ level: 'info', time: new Date().toISOString(), event: 'ready', port: gateway.port, mode: config.mode, msg: ready })}\n`,
+    );
     return;
   }
   process.stdout.write(`${ready}\n`);
@@ -131,7 +151,11 @@ function announce(config: Config, gateway: Gateway, emulator: TelnyxEmulator | u
 }
 
 /** First and second signal, and the fault that nobody caught. */
-function signals(log: Log): { readonly first: Promise<string>; readonly second: Promise<string>; readonly fault: Promise<'fault'> } {
+function signals(log: Log): {
+  readonly first: Promise<string>;
+  readonly second: Promise<string>;
+  readonly fault: Promise<'fault'>;
+} {
   const waiting: ((signal: string) => void)[] = [];
   const next = (): Promise<string> => new Promise((resolve) => waiting.push(resolve));
   const [first, second] = [next(), next()];
@@ -144,7 +168,10 @@ function signals(log: Log): { readonly first: Promise<string>; readonly second: 
     });
   }
   const uncaught = (error: unknown): void => {
-    log.error({ error: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'uncaught: ending every call');
+    log.error(
+      { error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+      'uncaught: ending every call',
+    );
     fail('fault');
   };
   process.on('uncaughtException', uncaught);

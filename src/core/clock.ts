@@ -25,6 +25,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** A wall-clock time as ISO 8601 in UTC, e.g. `2026-01-05T09:00:00.000Z`. */
+export function isoTime(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}
+
 interface VirtualTimer {
   readonly due: number;
   readonly order: number;

@@ -19,6 +19,7 @@ import { loadScript, type AgentScript } from './script.ts';
 import { createDeepgramStt } from './stt/deepgram.ts';
 import { createEmbeddedStt } from './stt/embedded.ts';
 import { createOpenAiStt } from './stt/openai.ts';
+import { createSherpaStt } from './stt/sherpa.ts';
 import { createCommandTts } from './tts/command.ts';
 import { createDeepgramTts } from './tts/deepgram.ts';
 import { createEmbeddedTts } from './tts/embedded.ts';
@@ -81,11 +82,11 @@ export function createProviders(
   return {
     agents: created,
     async prepare() {
-      const outcomes = await Promise.allSettled([...factory.engines].map((engine) => engine.prepare()));
-      failTogether(outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : [])));
+      const outcomes = await Promise.allSettled(factory.engines.map((engine) => engine.prepare()));
+      failTogether(outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }): unknown => reason));
     },
     async close() {
-      await Promise.all([...factory.engines].map((engine) => engine.close()));
+      await Promise.all(factory.engines.map((engine) => engine.close()));
     },
   };
 }
@@ -99,16 +100,11 @@ function failTogether(errors: readonly unknown[]): void {
 
 class Factory {
   readonly #options: CreateProvidersOptions;
-  readonly #scripts = new Map<string, AgentScript>();
-  /** By everything they are made of. */
-  readonly #engines = new Map<string, Engine>();
+  readonly #made = new Map<string, unknown>();
+  readonly engines: Engine[] = [];
 
   constructor(options: CreateProvidersOptions) {
     this.#options = options;
-  }
-
-  get engines(): Iterable<Engine> {
-    return this.#engines.values();
   }
 
   create({ stt, llm, tts }: ProviderBlocks): CreatedProviders {
@@ -130,6 +126,7 @@ class Factory {
   }
 
   #stt(block: SttBlock, script: string | undefined): SttProvider {
+    const { clock } = this.#options;
     switch (block.provider) {
       case 'deepgram':
         return createDeepgramStt({ ...settings(block), ...this.#access(block) });
@@ -142,9 +139,14 @@ class Factory {
             'embedded speech recognition needs a scripted llm, whose sentences it knows',
           );
         }
-        const { workers } = settings(block);
-        return this.#shared(`stt ${this.#options.resolvePath(script)} ${workers}`, () =>
-          createEmbeddedStt({ ...settings(block), script: this.#script(script), clock: this.#options.clock }),
+        return this.#once(['embedded stt', this.#options.resolvePath(script), block.workers], () =>
+          this.#engine(createEmbeddedStt({ ...settings(block), script: this.#script(script), clock })),
+        );
+      }
+      case 'sherpa': {
+        const model = this.#options.resolvePath(block.model);
+        return this.#once(['sherpa', model, block.endOfTurnMs], () =>
+          createSherpaStt({ ...settings(block), model, clock }),
         );
       }
     }
@@ -167,8 +169,8 @@ class Factory {
       case 'openai':
         return createOpenAiTts({ ...settings(block), ...this.#access(block) });
       case 'embedded':
-        return this.#shared(`tts ${block.voice} ${block.workers}`, () =>
-          createEmbeddedTts({ ...settings(block), clock }),
+        return this.#once(['embedded tts', block.voice, block.workers], () =>
+          this.#engine(createEmbeddedTts({ ...settings(block), clock })),
         );
       case 'command': {
         // A name is looked for on the PATH, as in a shell.
@@ -186,16 +188,21 @@ class Factory {
 
   #script(path: string): AgentScript {
     const absolute = this.#options.resolvePath(path);
-    const script = this.#scripts.get(absolute) ?? loadScript(absolute);
-    this.#scripts.set(absolute, script);
-    return script;
+    return this.#once(['script', absolute], () => loadScript(absolute));
   }
 
-  #shared<E extends Engine>(key: string, make: () => E): E {
-    // A key is only ever used with one kind of engine.
-    const engine = (this.#engines.get(key) as E | undefined) ?? make();
-    this.#engines.set(key, engine);
+  #engine<E extends Engine>(engine: E): E {
+    this.engines.push(engine);
     return engine;
+  }
+
+  /** What `make` makes, once for everybody who gives the same key: a kind, and all that it is made of. */
+  #once<T>(key: readonly [kind: string, ...parts: unknown[]], make: () => T): T {
+    const name = JSON.stringify(key);
+    // The kind stands for the type.
+    const made = (this.#made.get(name) as T | undefined) ?? make();
+    this.#made.set(name, made);
+    return made;
   }
 }
 

@@ -110,7 +110,10 @@ export function sttWithFallback(chain: ProviderChain<SttProvider>, options: Fall
     open(stream, emit) {
       const attempt = breaker.attempt();
       return attempt.provider.open(stream, (event: SttEvent) => {
-        if (event.type === 'sttFailed') return emit({ ...event, failure: attempt.failed(event.failure) });
+        if (event.type === 'sttFailed') {
+          emit({ ...event, failure: attempt.failed(event.failure) });
+          return;
+        }
         // An opened connection proves little; recognised text does.
         if (event.type === 'sttEndOfTurn' || event.type === 'sttUtterance') attempt.succeeded();
         emit(event);
@@ -129,7 +132,10 @@ export function llmWithFallback(chain: ProviderChain<LlmProvider>, options: Fall
     generate(request, emit) {
       const attempt = breaker.attempt();
       return attempt.provider.generate(request, (event: LlmEvent) => {
-        if (event.type === 'llmFailed') return emit({ ...event, failure: attempt.failed(event.failure) });
+        if (event.type === 'llmFailed') {
+          emit({ ...event, failure: attempt.failed(event.failure) });
+          return;
+        }
         if (event.type === 'llmDone') attempt.succeeded();
         emit(event);
       });
@@ -146,7 +152,10 @@ export function ttsWithFallback(chain: ProviderChain<TtsProvider>, options: Fall
     open(session, emit) {
       const attempt = breaker.attempt();
       return attempt.provider.open(session, (event: TtsEvent) => {
-        if (event.type === 'ttsFailed') return emit({ ...event, failure: attempt.failed(event.failure) });
+        if (event.type === 'ttsFailed') {
+          emit({ ...event, failure: attempt.failed(event.failure) });
+          return;
+        }
         if (event.type === 'ttsDone') attempt.succeeded();
         emit(event);
       });

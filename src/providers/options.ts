@@ -45,7 +45,17 @@ export interface EmbeddedSttBlock {
   readonly fallback?: SttBlock | undefined;
 }
 
-export type SttBlock = DeepgramSttBlock | OpenAiSttBlock | EmbeddedSttBlock;
+/** Open recognition inside the gateway with a model of your own, by `sherpa-onnx-node`. For few calls at a time. */
+export interface SherpaSttBlock {
+  readonly provider: 'sherpa';
+  /** Folder of a streaming transducer model, seen from the config file. */
+  readonly model: string;
+  /** Silence behind words that ends a turn, milliseconds, 200 to 5000. Default 800. */
+  readonly endOfTurnMs?: number | undefined;
+  readonly fallback?: SttBlock | undefined;
+}
+
+export type SttBlock = DeepgramSttBlock | OpenAiSttBlock | EmbeddedSttBlock | SherpaSttBlock;
 
 export interface OpenAiLlmBlock extends RemoteBlock {
   readonly provider: 'openai';
@@ -175,6 +185,12 @@ export const sttBlock: z.ZodType<SttBlock> = z.lazy(() =>
       fallback: sttBlock.optional(),
     }),
     z.strictObject({ provider: z.literal('embedded'), workers, fallback: sttBlock.optional() }),
+    z.strictObject({
+      provider: z.literal('sherpa'),
+      model: text,
+      endOfTurnMs: ms(200, 5_000).optional(),
+      fallback: sttBlock.optional(),
+    }),
   ]),
 );
 

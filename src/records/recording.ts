@@ -33,7 +33,11 @@ export async function readRecording(dataDir: string, callId: string): Promise<Re
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
   }
-  if (records === 0) throw new LandlineError('recording_not_found', `call ${callId} has no recording (switched off, or it had no audio)`);
+  if (records === 0)
+    throw new LandlineError(
+      'recording_not_found',
+      `call ${callId} has no recording (switched off, or it had no audio)`,
+    );
   const length = Math.max(sides.caller.length, sides.agent.length);
   return { caller: sides.caller.samples(length), agent: sides.agent.samples(length) };
 }

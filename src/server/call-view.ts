@@ -2,6 +2,7 @@ import type { CallFacts, ToolTurn } from '../call/facts.ts';
 import { foldFacts } from '../call/facts.ts';
 import type { EndReason, CallStatus } from '../call/inputs.ts';
 import type { TurnRecord } from '../agent/dialogue/inputs.ts';
+import { isoTime } from '../core/clock.ts';
 import type { Journal } from '../journal/reader.ts';
 
 /** A call as `/v1` shows it (contract section 5). Times are ISO 8601. */
@@ -18,13 +19,18 @@ export interface CallView {
   readonly endedAt: string | null;
   readonly endReason: EndReason | null;
   readonly durationMs: number | null;
-  readonly telnyx: { readonly callControlId: string; readonly callLegId: string | null; readonly callSessionId: string | null };
+  readonly telnyx: {
+    readonly callControlId: string;
+    readonly callLegId: string | null;
+    readonly callSessionId: string | null;
+  };
 }
 
 /** The call as its journal tells it; the same for live and ended ones. */
 export function callView(journal: Journal, facts: CallFacts = foldFacts(journal.records)): CallView {
   const { head } = journal;
-  const wall = (t: number | undefined): string | null => (t === undefined ? null : new Date(head.wallMs + t).toISOString());
+  const wall = (t: number | undefined): string | null =>
+    t === undefined ? null : isoTime(head.wallMs + t);
   const leg = facts.legs['caller'] ?? facts.legs['callee'];
   return {
     id: head.callId,

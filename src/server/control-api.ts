@@ -30,11 +30,18 @@ const FLUSH_PATIENCE_MS = 500;
 const DIGITS = /^[0-9A-D*#wW]{1,64}$/;
 const bodies = {
   hangup: z.strictObject({ reason: z.string().max(200).optional() }).default({}),
-  transfer: z.strictObject({ to: z.string().min(1).max(256), mode: z.enum(['blind', 'attended']).default('blind'), message: z.string().max(1000).optional() }),
+  transfer: z.strictObject({
+    to: z.string().min(1).max(256),
+    mode: z.enum(['blind', 'attended']).default('blind'),
+    message: z.string().max(1000).optional(),
+  }),
   dtmf: z.strictObject({ digits: z.string().regex(DIGITS, 'must be 1 to 64 of 0-9 A-D * # w W') }),
   say: z.strictObject({ text: z.string().trim().min(1).max(3000), interrupt: z.boolean().default(false) }),
 };
-const listQuery = z.object({ limit: z.coerce.number().int().min(1).max(200).default(50), status: z.string().optional() });
+const listQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  status: z.string().optional(),
+});
 
 type WithId = { Params: { id: string } };
 
@@ -48,7 +55,8 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
     const given = digest(/^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '');
     // Every key is compared in full: the time tells nothing about which one was close.
     const good = keys.map((key) => timingSafeEqual(key, given)).includes(true);
-    if (!good) throw new LandlineError('unauthorized', 'send "Authorization: Bearer <key>" with one of LANDLINE_API_KEY');
+    if (!good)
+      throw new LandlineError('unauthorized', 'send "Authorization: Bearer <key>" with one of LANDLINE_API_KEY');
   };
 
   /** What is decided is on its way to the file: a reader sees its own action, unless the disk is stuck. */
@@ -83,13 +91,19 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
 
   const needTalking = (session: Session): void => {
     const phase = session.talkingLeg?.phase;
-    if (phase !== 'streaming') throw new LandlineError('call_not_active', `call ${session.callId} is not in conversation (${phase ?? 'no leg'})`);
+    if (phase !== 'streaming')
+      throw new LandlineError(
+        'call_not_active',
+        `call ${session.callId} is not in conversation (${phase ?? 'no leg'})`,
+      );
   };
 
   return async (app) => {
     app.addHook('onRequest', authorize);
 
-    app.get('/v1/agents', async () => ({ agents: [...agents.keys()].map((name) => ({ name, language: agents.get(name)?.config.language })) }));
+    app.get('/v1/agents', async () => ({
+      agents: [...agents.keys()].map((name) => ({ name, language: agents.get(name)?.config.language })),
+    }));
 
     app.get('/v1/calls', async (request) => {
       const { limit, status } = listQuery.parse(request.query);
@@ -97,7 +111,9 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
       const files = [...(await listLive(dataDir)), ...(await listEnded(dataDir, { limit }))];
       const calls: CallView[] = [];
       for (const { path } of files) {
-        const view = await readJournal(path).then(callView).catch(() => undefined);
+        const view = await readJournal(path)
+          .then(callView)
+          .catch(() => undefined);
         if (view && (status === undefined || view.status === status)) calls.push(view);
       }
       calls.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
@@ -105,11 +121,16 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
     });
 
     app.get<WithId>('/v1/calls/:id', async ({ params }) => callView(await load(params.id)));
-    app.get<WithId>('/v1/calls/:id/transcript', async ({ params }) => ({ turns: transcriptOf(foldFacts((await load(params.id)).records)) }));
+    app.get<WithId>('/v1/calls/:id/transcript', async ({ params }) => ({
+      turns: transcriptOf(foldFacts((await load(params.id)).records)),
+    }));
     app.get<WithId>('/v1/calls/:id/recording', async ({ params }, reply) => {
       await load(params.id);
       const wav = await renderRecording(dataDir, params.id);
-      return reply.type('audio/wav').header('content-disposition', `inline; filename="${params.id}.wav"`).send(Buffer.from(wav));
+      return reply
+        .type('audio/wav')
+        .header('content-disposition', `inline; filename="${params.id}.wav"`)
+        .send(Buffer.from(wav));
     });
 
     app.post<WithId>('/v1/calls/:id/hangup', async ({ params, body }) => {
@@ -120,12 +141,16 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
     });
     app.post<WithId>('/v1/calls/:id/transfer', async ({ params, body }) => {
       const { to, mode, message } = bodies.transfer.parse(body);
-      if (mode === 'attended') throw new LandlineError('not_supported', 'attended transfers are not supported yet; use mode "blind"');
+      if (mode === 'attended')
+        throw new LandlineError('not_supported', 'attended transfers are not supported yet; use mode "blind"');
       return act(params.id, (session) => {
         needTalking(session);
         const number = session.config.transferTargets[to] ?? to.replace(/^tel:/, '');
         if (!dialTarget.safeParse(number).success) {
-          throw new LandlineError('request_invalid', `to: "${to}" is neither a transfer target of this agent, nor E.164, nor a sip: URI`);
+          throw new LandlineError(
+            'request_invalid',
+            `to: "${to}" is neither a transfer target of this agent, nor E.164, nor a sip: URI`,
+          );
         }
         return { type: 'transfer', target: to, to: number, ...(message === undefined ? {} : { message }) };
       });

@@ -6,7 +6,7 @@ import { CallRegistry, type ReadyAgent } from '../call/registry.ts';
 import type { AgentProviders, CallPorts } from '../call/ports.ts';
 import type { Routing } from '../call/routing.ts';
 import { Wheel } from '../call/wheel.ts';
-import type { Clock } from '../core/clock.ts';
+import { isoTime, type Clock } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { JOURNAL_FORMAT, JOURNAL_VERSION } from '../journal/format.ts';
@@ -35,7 +35,12 @@ export interface GatewayOptions {
   readonly port: number;
   /** Origin that Telnyx reaches, e.g. `https://voice.example.com`; the listening address when unset (emulator). */
   readonly publicUrl?: string | undefined;
-  readonly telnyx: { readonly apiKey: string; readonly publicKeys: readonly string[]; readonly baseUrl?: string | undefined; readonly connectionId?: string | undefined };
+  readonly telnyx: {
+    readonly apiKey: string;
+    readonly publicKeys: readonly string[];
+    readonly baseUrl?: string | undefined;
+    readonly connectionId?: string | undefined;
+  };
   readonly agents: ReadonlyMap<string, GatewayAgent>;
   readonly routing: Routing;
   readonly maxConcurrentCalls: number;
@@ -79,7 +84,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-async function start(options: GatewayOptions, verifier: ReturnType<typeof createVerifier>, lock: DataDirLock): Promise<Gateway> {
+async function start(
+  options: GatewayOptions,
+  verifier: ReturnType<typeof createVerifier>,
+  lock: DataDirLock,
+): Promise<Gateway> {
   const { clock, log, dataDir, agents } = options;
   const telnyx = createTelnyxApi({ apiKey: options.telnyx.apiKey, baseUrl: options.telnyx.baseUrl, clock, log });
   const journal = createJournalWriter({ dataDir, clock, log });
@@ -109,7 +118,7 @@ async function start(options: GatewayOptions, verifier: ReturnType<typeof create
       version: JOURNAL_VERSION,
       callId,
       seed,
-      createdAt: new Date(clock.wall()).toISOString(),
+      createdAt: isoTime(clock.wall()),
       wallMs: clock.wall(),
       monoMs: clock.mono(),
       software: options.software,
@@ -153,7 +162,9 @@ async function start(options: GatewayOptions, verifier: ReturnType<typeof create
     forceCloseConnections: true,
   });
   app.setErrorHandler(errorHandler(log));
-  app.setNotFoundHandler((request, reply) => send(reply, problemOf('not_found', `there is no ${request.method} ${request.url.split('?')[0] ?? ''} here`)));
+  app.setNotFoundHandler((request, reply) =>
+    send(reply, problemOf('not_found', `there is no ${request.method} ${request.url.split('?')[0] ?? ''} here`)),
+  );
   await websocketSupport(app);
   await app.register(webhookRoute({ registry, verifier, memory: createReplayMemory(), clock, log, metrics }));
   await app.register(mediaRoute({ registry, clock, log, metrics }));
@@ -161,10 +172,18 @@ async function start(options: GatewayOptions, verifier: ReturnType<typeof create
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const failed = journal.state().failed;
-    const reasons = [...(registry.draining ? ['draining'] : []), ...(registry.full ? ['full'] : []), ...(failed === undefined ? [] : [`journal: ${failed}`])];
-    return reply.code(reasons.length === 0 ? 200 : 503).send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons });
+    const reasons = [
+      ...(registry.draining ? ['draining'] : []),
+      ...(registry.full ? ['full'] : []),
+      ...(failed === undefined ? [] : [`journal: ${failed}`]),
+    ];
+    return reply
+      .code(reasons.length === 0 ? 200 : 503)
+      .send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons });
   });
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
 
   await options.extend?.(app);
 
@@ -267,5 +286,6 @@ async function recover(
   const connection = options.telnyx.connectionId;
   const active = connection === undefined ? undefined : await telnyx.activeCalls(connection);
   const strangers = active?.filter((call) => !known.has(call.callControlId)) ?? [];
-  if (strangers.length > 0) log.warn({ calls: strangers.length }, 'calls are up on this connection that no journal here knows');
+  if (strangers.length > 0)
+    log.warn({ calls: strangers.length }, 'calls are up on this connection that no journal here knows');
 }

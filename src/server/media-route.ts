@@ -1,6 +1,6 @@
 import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type WebSocket from 'ws';
+import type { WebSocket } from 'ws';
 import type { CallRegistry, MediaTicket } from '../call/registry.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
@@ -13,6 +13,11 @@ export interface MediaRouteOptions {
   readonly log: Log;
   readonly metrics: Metrics;
 }
+
+/** Told to a request that should have been an upgrade: something between Telnyx and us removes the header. */
+export const NO_UPGRADE = 'this URL speaks WebSocket only, and no upgrade arrived';
+/** Told to an upgrade without a good token. */
+export const BAD_TOKEN = 'this media URL is unknown, used or over';
 
 const PING_MS = 15_000;
 /** A socket that does not finish its closing handshake is cut. */
@@ -52,7 +57,7 @@ export function mediaRoute(options: MediaRouteOptions): (app: FastifyInstance) =
           const ticket = request.ws ? registry.redeem(request.params.token) : undefined;
           if (!ticket) {
             metrics.mediaRefused();
-            throw new LandlineError('media_token_invalid', 'this media URL is unknown, used or over');
+            throw new LandlineError('media_token_invalid', request.ws ? BAD_TOKEN : NO_UPGRADE);
           }
           tickets.set(request, ticket);
         },

@@ -10,8 +10,16 @@ export class Metrics {
   readonly #interrupted = this.#counter('landline_barge_ins_total', 'Agent turns cut by the caller.', []);
   readonly #failures = this.#counter('landline_provider_failures_total', 'Provider failures.', ['provider', 'kind']);
   readonly #transfers = this.#counter('landline_transfers_total', 'Transfers, by outcome.', ['outcome']);
-  readonly #mediaRefused = this.#counter('landline_media_upgrades_refused_total', 'Media upgrades without a good token.', []);
-  readonly #journalBehind = this.#counter('landline_journal_behind_total', 'Intents sent before they were on file.', []);
+  readonly #mediaRefused = this.#counter(
+    'landline_media_upgrades_refused_total',
+    'Media upgrades without a good token.',
+    [],
+  );
+  readonly #journalBehind = this.#counter(
+    'landline_journal_behind_total',
+    'Intents sent before they were on file.',
+    [],
+  );
   readonly #underruns = this.#counter('landline_playout_underruns_total', 'Holes inside agent turns.', []);
   readonly #latency = new Histogram({
     name: 'landline_response_latency_seconds',
@@ -25,10 +33,21 @@ export class Metrics {
   constructor(live: { readonly calls: () => number; readonly journal: () => JournalState }) {
     collectDefaultMetrics({ register: this.registry });
     const gauge = (name: string, help: string, read: () => number): Gauge =>
-      new Gauge({ name, help, registers: [this.registry], collect: function collect(this: Gauge) { this.set(read()); } });
+      new Gauge({
+        name,
+        help,
+        registers: [this.registry],
+        collect: function collect(this: Gauge) {
+          this.set(read());
+        },
+      });
     gauge('landline_calls_active', 'Calls that are up.', live.calls);
     gauge('landline_journal_queue_bytes', 'Bytes waiting for the disk.', () => live.journal().queuedBytes);
-    gauge('landline_journal_behind_seconds', 'Age of the oldest byte waiting for the disk.', () => live.journal().behindMs / 1000);
+    gauge(
+      'landline_journal_behind_seconds',
+      'Age of the oldest byte waiting for the disk.',
+      () => live.journal().behindMs / 1000,
+    );
     gauge('landline_journal_failed', '1 while the disk refuses.', () => (live.journal().failed === undefined ? 0 : 1));
   }
 
@@ -48,7 +67,8 @@ export class Metrics {
         return;
       case 'turn.ended': {
         const latency = event.data.latency;
-        for (const [step, ms] of Object.entries(latency ?? {})) this.#latency.observe({ step: step.replace('Ms', '') }, (ms as number) / 1000);
+        for (const [step, ms] of Object.entries(latency ?? {}))
+          this.#latency.observe({ step: step.replace('Ms', '') }, (ms as number) / 1000);
         return;
       }
       default:

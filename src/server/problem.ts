@@ -33,7 +33,13 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 
 export function problemOf(code: ErrorCode, detail: string): Problem {
   const status = STATUS[code] ?? 500;
-  return { type: `https://github.com/landline/landline/blob/main/docs/errors.md#${code}`, title: code.replaceAll('_', ' '), status, detail, code };
+  return {
+    type: `https://github.com/landline/landline/blob/main/docs/errors.md#${code}`,
+    title: code.replaceAll('_', ' '),
+    status,
+    detail,
+    code,
+  };
 }
 
 /** The one place where errors become HTTP. Unknown ones are logged whole and told as nothing but their code. */

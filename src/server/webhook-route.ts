@@ -29,7 +29,9 @@ export function webhookRoute(options: WebhookRouteOptions): (app: FastifyInstanc
   return async (app) => {
     // In this plugin only: the signature covers the exact bytes, whatever the content type says.
     app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) => done(null, body));
+    app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) =>
+      done(null, body),
+    );
     app.post('/webhooks/telnyx', { bodyLimit: BODY_LIMIT }, async (request, reply) => {
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const verdict = verifier.verify(body, {
@@ -49,7 +51,12 @@ export function webhookRoute(options: WebhookRouteOptions): (app: FastifyInstanc
       }
       const { event } = parsed;
       // A 503 asks Telnyx to try again or elsewhere, so an event that is refused is not remembered as seen.
-      if (event.type === 'call.initiated' && event.direction === 'incoming' && registry.draining && !registry.knows(event)) {
+      if (
+        event.type === 'call.initiated' &&
+        event.direction === 'incoming' &&
+        registry.draining &&
+        !registry.knows(event)
+      ) {
         metrics.webhook('draining');
         return send(reply, problemOf('gateway_draining', 'this gateway is closing; use the failover URL'));
       }

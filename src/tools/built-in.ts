@@ -47,7 +47,10 @@ export function readBuiltInCall(
   targets: readonly string[],
 ): BuiltInAction {
   if (!names.includes(call.name as BuiltInToolName)) {
-    return { type: 'invalid', reason: `there is no tool "${call.name.slice(0, 64)}"; the tools are ${names.join(', ')}` };
+    return {
+      type: 'invalid',
+      reason: `there is no tool "${call.name.slice(0, 64)}"; the tools are ${names.join(', ')}`,
+    };
   }
   let args: unknown;
   try {
@@ -56,7 +59,9 @@ export function readBuiltInCall(
     return { type: 'invalid', reason: `the arguments of ${call.name} are not JSON` };
   }
   const field = (key: string): unknown =>
-    typeof args === 'object' && args !== null && Object.hasOwn(args, key) ? (args as Record<string, unknown>)[key] : undefined;
+    typeof args === 'object' && args !== null && Object.hasOwn(args, key)
+      ? (args as Record<string, unknown>)[key]
+      : undefined;
   switch (call.name as BuiltInToolName) {
     case 'hang_up':
       return { type: 'hangUp' };

@@ -2,11 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { createWorld, endReason, talking, voice, type World } from './harness.ts';
 
 function answers(world: World, text: string): void {
-  world.llm.script = () => [{ type: 'llmDelta', text }, { type: 'llmDone', finish: 'stop' }];
+  world.llm.script = () => [
+    { type: 'llmDelta', text },
+    { type: 'llmDone', finish: 'stop' },
+  ];
 }
 
 function lastMessages(world: World): { role: string; content: string }[] {
-  return (world.llm.requests.at(-1)?.messages ?? []).filter((m) => m.role !== 'system').map((m) => ({ role: m.role, content: m.content }));
+  return (world.llm.requests.at(-1)?.messages ?? [])
+    .filter((m) => m.role !== 'system')
+    .map((m) => ({ role: m.role, content: m.content }));
 }
 
 describe('a call from ring to hangup', () => {
@@ -90,7 +95,9 @@ describe('barge-in', () => {
     expect(extra).toBeGreaterThanOrEqual(0);
     expect(extra).toBeLessThan(6 * 60 * 8 + 320);
     expect(world.events.some((e) => e.type === 'speech.interrupted')).toBe(false);
-    expect(world.events.filter((e) => e.type === 'turn.ended' && e.data.role === 'agent').at(-1)?.data).toMatchObject({ text });
+    expect(world.events.filter((e) => e.type === 'turn.ended' && e.data.role === 'agent').at(-1)?.data).toMatchObject({
+      text,
+    });
   });
 
   it('ignores a click and a murmur of agreement', () => {
@@ -223,7 +230,10 @@ describe('tools', () => {
     const world = talking();
     world.llm.script = (request) =>
       request.messages.some((m) => m.role === 'tool')
-        ? [{ type: 'llmDelta', text: 'They are busy.' }, { type: 'llmDone', finish: 'stop' }]
+        ? [
+            { type: 'llmDelta', text: 'They are busy.' },
+            { type: 'llmDone', finish: 'stop' },
+          ]
         : [
             { type: 'llmDelta', text: 'One moment.' },
             { type: 'llmToolCall', call: { id: 'c1', name: 'transfer_call', arguments: '{"target":"sales"}' } },
@@ -246,7 +256,10 @@ describe('tools', () => {
     const world = talking();
     world.llm.script = (request) =>
       request.messages.some((m) => m.role === 'tool')
-        ? [{ type: 'llmDelta', text: 'I cannot do that.' }, { type: 'llmDone', finish: 'stop' }]
+        ? [
+            { type: 'llmDelta', text: 'I cannot do that.' },
+            { type: 'llmDone', finish: 'stop' },
+          ]
         : [
             { type: 'llmToolCall', call: { id: 'c1', name: 'transfer_call', arguments: '{"target":"+882123456"}' } },
             { type: 'llmToolCall', call: { id: 'c2', name: 'transfer_call', arguments: '{"target":' } },
@@ -285,7 +298,10 @@ describe('keys', () => {
     world.session().mediaMessage('caller', 1, Buffer.from('{"event":"dtmf","stream_id":"s","dtmf":{"digit":"2"}}'));
     world.run(1500);
 
-    expect(world.events.filter((e) => e.type === 'dtmf.received').map((e) => e.data)).toEqual([{ digit: '1' }, { digit: '2' }]);
+    expect(world.events.filter((e) => e.type === 'dtmf.received').map((e) => e.data)).toEqual([
+      { digit: '1' },
+      { digit: '2' },
+    ]);
     expect(lastMessages(world).at(-1)?.content).toBe('[pressed 12]');
   });
 });

@@ -46,7 +46,12 @@ export class FakeTelnyx implements TelnyxApi {
     this.#clock = clock;
   }
 
-  send(callControlId: string, commandId: string, command: TelnyxCommand, done: (outcome: CommandOutcome) => void): void {
+  send(
+    callControlId: string,
+    commandId: string,
+    command: TelnyxCommand,
+    done: (outcome: CommandOutcome) => void,
+  ): void {
     this.sent.push({ t: this.#clock.mono(), callControlId, commandId, command, done });
     const outcome = this.answers(command, callControlId);
     if (outcome) this.#clock.after(1, () => done(outcome));
@@ -75,7 +80,8 @@ export class FakePhone implements MediaSocket {
   closed: { code: number; reason: string } | undefined;
   /** Codec bytes the caller has heard or is about to hear; a clear cuts them at the present. */
   heard: number[] = [];
-  readonly messages: { readonly t: number; readonly event: string; readonly name?: string; readonly bytes?: number }[] = [];
+  readonly messages: { readonly t: number; readonly event: string; readonly name?: string; readonly bytes?: number }[] =
+    [];
   readonly #clock: VirtualClock;
   readonly #toGateway: (message: string) => void;
   readonly #onClose: (code: number) => void;
@@ -245,7 +251,8 @@ export class FakeTts implements TtsProvider {
           const samples = sine({ hz: 400, ms: said.length * this.msPerChar });
           const bytes = encodeG711('PCMU', samples);
           // Uneven pieces, as voices send them.
-          for (let at = 0; at < bytes.length; at += 1234) mine({ type: 'ttsAudio', utterance, bytes: bytes.slice(at, at + 1234) });
+          for (let at = 0; at < bytes.length; at += 1234)
+            mine({ type: 'ttsAudio', utterance, bytes: bytes.slice(at, at + 1234) });
           mine({ type: 'ttsText', utterance, text: said, fromByte: 0, toByte: bytes.length });
           mine({ type: 'ttsDone', utterance });
         });
@@ -290,7 +297,8 @@ export interface World {
 export function voice(ms: number): Int16Array {
   // A 300 Hz buzz that swells and fades like syllables: voice to an energy VAD, where a steady tone is line noise.
   const samples = sine({ hz: 300, ms });
-  for (let i = 0; i < samples.length; i++) samples[i] = Math.round((samples[i] ?? 0) * (0.3 + 0.7 * Math.abs(((i % 1600) - 800) / 800)));
+  for (let i = 0; i < samples.length; i++)
+    samples[i] = Math.round((samples[i] ?? 0) * (0.3 + 0.7 * Math.abs(((i % 1600) - 800) / 800)));
   return samples;
 }
 
@@ -311,7 +319,12 @@ export function createWorld(config: Record<string, unknown> = {}, options: { rea
   let streams = 0;
   const chunks = new Map<FakePhone, number>();
   const sockets: { leg: LegName; epoch: number }[] = [];
-  const parsed: AgentConfig = agentOptions.parse({ greeting: 'Hello there.', tools: ['transfer_call', 'hang_up', 'send_dtmf'], transferTargets: { sales: '+15105550200' }, ...config });
+  const parsed: AgentConfig = agentOptions.parse({
+    greeting: 'Hello there.',
+    tools: ['transfer_call', 'hang_up', 'send_dtmf'],
+    transferTargets: { sales: '+15105550200' },
+    ...config,
+  });
   const limits = { maxDurationMs: (parsed.maxDurationSeconds ?? 3600) * 1000, noMediaMs: 15_000 };
   const registry: CallRegistry = new CallRegistry({
     clock,
@@ -381,7 +394,9 @@ export function createWorld(config: Record<string, unknown> = {}, options: { rea
         clientState: undefined,
         from: '+14155550142',
         to: '+13125550178',
-        ...(type === 'call.initiated' ? { direction: 'incoming', offeredCodecs: ['PCMU'], callerIdName: undefined } : {}),
+        ...(type === 'call.initiated'
+          ? { direction: 'incoming', offeredCodecs: ['PCMU'], callerIdName: undefined }
+          : {}),
         ...(type === 'call.hangup' ? { cause: 'normal_clearing', source: 'caller', sipCode: '200' } : {}),
         ...more,
       } as TelnyxEvent;
@@ -401,7 +416,8 @@ export function createWorld(config: Record<string, unknown> = {}, options: { rea
       );
       phones.push(phone);
       session.mediaOpened(ticket.leg, ticket.epoch, phone);
-      const send = (message: object): void => session.mediaMessage(ticket.leg, ticket.epoch, Buffer.from(JSON.stringify(message)));
+      const send = (message: object): void =>
+        session.mediaMessage(ticket.leg, ticket.epoch, Buffer.from(JSON.stringify(message)));
       send({ event: 'connected', version: '1.0.0' });
       if (start) {
         const callControlId = session.state.legs[ticket.leg]?.callControlId;
@@ -427,7 +443,17 @@ export function createWorld(config: Record<string, unknown> = {}, options: { rea
           const payload = Buffer.from(encodeG711('PCMU', pcm)).toString('base64');
           const at = sockets[phones.indexOf(phone)];
           const leg = at?.leg ?? 'caller';
-          session.mediaMessage(leg, session.state.legs[leg]?.epoch ?? 0, Buffer.from(JSON.stringify({ event: 'media', stream_id: 's', media: { track: 'inbound', chunk: String(chunk), timestamp: '0', payload } })));
+          session.mediaMessage(
+            leg,
+            session.state.legs[leg]?.epoch ?? 0,
+            Buffer.from(
+              JSON.stringify({
+                event: 'media',
+                stream_id: 's',
+                media: { track: 'inbound', chunk: String(chunk), timestamp: '0', payload },
+              }),
+            ),
+          );
         }
         clock.advance(20);
       }

@@ -225,6 +225,14 @@ describe('API', () => {
     expect(emulator.liveCalls()).toEqual([]);
   });
 
+  it('changes nothing by a command it refuses', async () => {
+    const { act, answered } = await createBench();
+    const call = await answered();
+    expect(await act(call, 'answer', { client_state: 'AAAA' })).toMatchObject({ status: 422 });
+
+    expect(call.clientState).toBeNull();
+  });
+
   it('lists fields that had no effect', async () => {
     const { act, ring, emulator } = await createBench();
     await act(ring(), 'answer', {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
@@ -85,8 +86,10 @@ export interface Gateway {
   readonly sockets: MediaSocket[];
   /** What a webhook is answered with; `undefined` never answers. */
   reply: (hook: Hook) => number | undefined;
-  /** Whether a media socket is let in. */
-  admits: boolean;
+  /** Whether a media socket is let in; `undefined` leaves the upgrade without an answer. */
+  admits: boolean | undefined;
+  /** TCP connections of upgrades that got no answer. */
+  readonly waiting: Duplex[];
   types(): string[];
   of(type: string): Hook[];
 }
@@ -117,6 +120,10 @@ export async function createGateway(): Promise<Gateway> {
   });
   const wss = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   server.on('upgrade', (request, socket, head) => {
+    if (gateway.admits === undefined) {
+      gateway.waiting.push(socket.on('error', () => undefined).resume());
+      return;
+    }
     if (!gateway.admits) {
       socket.end('HTTP/1.1 401 Unauthorized\r\nconnection: close\r\n\r\n');
       return;
@@ -164,6 +171,7 @@ export async function createGateway(): Promise<Gateway> {
     sockets,
     reply: () => 200,
     admits: true,
+    waiting: [],
     types: () => hooks.map((hook) => hook.type),
     of: (type) => hooks.filter((hook) => hook.type === type),
   };

@@ -180,6 +180,24 @@ describe('media socket', () => {
     expect(socket.of('start')[0]).toMatchObject({ start: { custom_parameters: { tenant: 't_17' } } });
   });
 
+  it('takes no token, rate or parameters from answer', async () => {
+    const { socket } = await stillBench(
+      {},
+      {
+        stream_codec: 'L16',
+        stream_auth_token: 'tok_1',
+        stream_bidirectional_sampling_rate: 16000,
+        custom_parameters: [{ name: 'tenant', value: 't_17' }],
+      },
+    );
+
+    expect(socket.headers).not.toHaveProperty('x-telnyx-streaming-auth-token');
+    expect(socket.frames[0]).toEqual({ event: 'connected', version: '1.0.0' });
+    expect(socket.of('start')[0]).toMatchObject({
+      start: { custom_parameters: {}, media_format: { encoding: 'L16', sample_rate: 8000 } },
+    });
+  });
+
   it('streams both tracks with their own chunks when asked to, the outbound one with what was heard', async () => {
     const { call, socket, clock } = await stillBench({}, { stream_track: 'both_tracks' });
     await send(call, socket, mediaFrame(ramp(320)));
@@ -455,6 +473,18 @@ describe('life of a stream', () => {
     });
     expect(emulator.liveCalls()).toHaveLength(1);
     expect(gateway.of('streaming.started')).toEqual([]);
+  });
+
+  it('is given up when the call ends while it is still connecting', async () => {
+    const { gateway, ring, act } = await createBench();
+    gateway.admits = undefined;
+    const call = ring();
+    await act(call, 'answer', { stream_url: gateway.mediaUrl });
+    await until(() => gateway.waiting.length === 1);
+    call.hangup();
+    await until(() => gateway.waiting[0]!.readableEnded && gateway.of('call.hangup').length === 1, 2000);
+
+    expect(gateway.types()).toEqual(['call.initiated', 'call.answered', 'call.hangup']);
   });
 
   it('starts anew with a new stream_id and new numbers', async () => {

@@ -253,6 +253,22 @@ describe('what Telnyx plays to the person', () => {
     expect(gateway.of('call.gather.ended')[0]!.payload).toMatchObject({ digits, status });
   });
 
+  it('gathers on while keys keep coming, up to the limit of the whole', async () => {
+    const { answered, act, clock, emulator } = await stillBench();
+    const call = await answered();
+    const ended = (): unknown =>
+      emulator.webhooks.find((each) => each.type === 'call.gather.ended')?.event.payload['digits'];
+    await act(call, 'gather', { timeout_millis: 9000, inter_digit_timeout_millis: 4000 });
+    for (const digit of '123') {
+      call.press(digit);
+      clock.advance(3000);
+      await until(() => emulator.webhooks.every((each) => each.status === 200));
+      if (digit !== '3') expect(ended()).toBeUndefined();
+    }
+
+    await until(() => ended() === '123');
+  });
+
   it('gathers behind a prompt, and stops when told to or when the call ends', async () => {
     const { answered, act, clock, emulator, gateway } = await stillBench();
     const call = await answered();

@@ -4,7 +4,11 @@ import { VirtualClock } from '../../src/core/clock.ts';
 import { formatOf, fromSamples, toSamples, transcode } from '../../src/emulator/telnyx/codec.ts';
 import { Mouth } from '../../src/emulator/telnyx/mouth.ts';
 import { PlaybackBuffer } from '../../src/emulator/telnyx/playback.ts';
+import type { MarkRecord } from '../../src/emulator/telnyx/playback.ts';
 import { Scheduler } from '../../src/emulator/telnyx/scheduler.ts';
+import { StreamPlayback } from '../../src/emulator/telnyx/stream-playback.ts';
+import type { ClearRecord } from '../../src/emulator/telnyx/stream-playback.ts';
+import { streamRequest } from '../../src/emulator/telnyx/stream-request.ts';
 import { Ear, Timeline } from '../../src/emulator/telnyx/timeline.ts';
 
 const PCMU = formatOf('PCMU');
@@ -92,6 +96,48 @@ describe('playback buffer', () => {
         expect(back).toEqual(Array.from({ length: sent }, (_, index) => String(index)));
       }),
     );
+  });
+});
+
+describe('playback of a stream', () => {
+  it('counts a mark as played when its audio was over at the clear, though its timer was late', () => {
+    const clock = new VirtualClock();
+    const marks: MarkRecord[] = [];
+    const clears: ClearRecord[] = [];
+    const sent: string[] = [];
+    let sample = 0;
+    const request = streamRequest(
+      { stream_url: 'ws://x.example', stream_bidirectional_mode: 'rtp', stream_bidirectional_target_legs: 'self' },
+      'answer',
+      'little',
+    );
+    const playback = new StreamPlayback({
+      track: 'stream',
+      scheduler: new Scheduler(clock, () => expect.unreachable()),
+      request: request!,
+      strict: true,
+      underrunWindowMs: 200,
+      faults: {},
+      marks,
+      clears,
+      underruns: [],
+      happens: () => false,
+      sample: () => sample,
+      timeOf: (at) => at / 8,
+      hearers: () => [{ ear: new Ear(), shift: 0 }],
+      sendMark: (name) => sent.push(name),
+      note: () => undefined,
+    });
+    for (const name of ['over', 'open']) {
+      playback.obey({ kind: 'media', payload: new Uint8Array(160) });
+      playback.obey({ kind: 'mark', name });
+    }
+    sample = 160;
+    playback.obey({ kind: 'clear' });
+
+    expect(marks.map((mark) => mark.why)).toEqual(['played', 'cleared']);
+    expect(clears).toMatchObject([{ marks: ['open'], droppedSamples: 160 }]);
+    expect(sent).toEqual(['over', 'open']);
   });
 });
 

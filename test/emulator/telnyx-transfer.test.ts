@@ -134,15 +134,15 @@ describe('blind transfer', () => {
     await act(a, 'transfer', { to: B });
     clock.advance(205);
     const b = emulator.targets.phone(B)!;
-    const start = { a: a.sample, b: b.sample };
     void a.play(ramp(320));
     void b.play(ramp(320, 50));
     clock.advance(100);
     await until(() => socket.of('media').length === 15);
 
-    const heardBy = (samples: Int16Array): number[] => [...samples.filter((sample) => sample !== 0)];
-    expect(heardBy(b.heardSince(start.b))).toEqual(heardRamp(320));
-    expect(heardBy(a.heardSince(start.a))).toEqual(heardRamp(320, 50));
+    // Both said it in their tick at 220 ms: sample 160 of B's clock, 1760 of A's.
+    const silence = (count: number): number[] => Array<number>(count).fill(0);
+    expect([...b.heard()]).toEqual([...silence(160), ...heardRamp(320), ...silence(360)]);
+    expect([...a.heard()]).toEqual([...silence(1760), ...heardRamp(320, 50), ...silence(360)]);
     const streamed = Buffer.concat(socket.of('media').map((frame) => Buffer.from(frame.media.payload, 'base64')));
     expect([...streamed.filter((byte) => byte !== 0xff)]).toEqual([...ramp(320)]);
   });
@@ -279,6 +279,20 @@ describe('dial', () => {
     expect([...a.heardSince(a.sample - 160)]).toEqual(heardRamp(160));
     b.hangup();
     expect(a.state).toBe('answered');
+  });
+});
+
+describe('a second bridge', () => {
+  it('hangs up the partner that was left', async () => {
+    const { answered, act, emulator, clock } = await stillBench();
+    const [a, c] = [await answered(), await answered()];
+    await act(a, 'transfer', { to: B });
+    clock.advance(200);
+    const b = emulator.targets.phone(B)!;
+    expect(await act(c, 'bridge', { call_control_id: a.ids.callControlId })).toMatchObject({ status: 200 });
+
+    expect(b).toMatchObject({ state: 'ended', endedBy: 'partner' });
+    expect([a.isBridged, c.isBridged]).toEqual([true, true]);
   });
 });
 

@@ -202,6 +202,7 @@ describe('webhook faults', () => {
     const ids = gateway.of('call.initiated').map((hook) => hook.id);
     expect(ids).toHaveLength(6);
     expect(new Set(ids).size).toBe(2);
+    expect(gateway.of('call.initiated').every((hook) => hook.attempt === 1)).toBe(true);
   });
 
   it('delay an event while later ones pass', async () => {

@@ -5,7 +5,11 @@ import { agentOptions } from '../../src/agent/options.ts';
 import type { AgentProviders, PublishedEvent } from '../../src/call/ports.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLog, type Log } from '../../src/core/log.ts';
-import { createTelnyxEmulator, type TelnyxEmulator, type TelnyxEmulatorOptions } from '../../src/emulator/telnyx/index.ts';
+import {
+  createTelnyxEmulator,
+  type TelnyxEmulator,
+  type TelnyxEmulatorOptions,
+} from '../../src/emulator/telnyx/index.ts';
 import { renderVoice } from '../../src/emulator/voice.ts';
 import { encodeG711 } from '../../src/audio/g711.ts';
 import type { LlmEvent, LlmRequest, SttEvent } from '../../src/providers/ports.ts';
@@ -68,7 +72,8 @@ export class TestProviders {
               if (running !== utterance) return;
               const { samples, words } = renderVoice(said, 8000);
               const bytes = encodeG711(options.format.codec === 'PCMA' ? 'PCMA' : 'PCMU', samples);
-              for (let at = 0; at < bytes.length; at += 1111) emit({ type: 'ttsAudio', utterance, bytes: bytes.slice(at, at + 1111) });
+              for (let at = 0; at < bytes.length; at += 1111)
+                emit({ type: 'ttsAudio', utterance, bytes: bytes.slice(at, at + 1111) });
               emit({ type: 'ttsText', utterance, text: said, fromByte: 0, toByte: bytes.length, words });
               emit({ type: 'ttsDone', utterance });
             });
@@ -105,7 +110,10 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
   const dataDir = mkdtempSync(join(tmpdir(), 'landline-'));
   const logs: GatewayWorld['logs'] = [];
   const events: PublishedEvent[] = [];
-  const emulator = await createTelnyxEmulator({ webhookUrl: 'http://127.0.0.1:9/webhooks/telnyx', ...options.emulator });
+  const emulator = await createTelnyxEmulator({
+    webhookUrl: 'http://127.0.0.1:9/webhooks/telnyx',
+    ...options.emulator,
+  });
   const test = new TestProviders();
   const config = agentOptions.parse({
     greeting: 'Hello there.',
@@ -121,7 +129,16 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
       host: '127.0.0.1',
       port,
       telnyx: { apiKey: emulator.apiKey, publicKeys: [emulator.publicKey], baseUrl: emulator.baseUrl },
-      agents: new Map([['reception', { config, providers: options.providers ?? test.providers, limits: { maxDurationMs: 60_000, noMediaMs: 15_000 } }]]),
+      agents: new Map([
+        [
+          'reception',
+          {
+            config,
+            providers: options.providers ?? test.providers,
+            limits: { maxDurationMs: 60_000, noMediaMs: 15_000 },
+          },
+        ],
+      ]),
       routing: { numbers: { '+13125550178': 'reception' }, defaultAgent: undefined },
       maxConcurrentCalls: 20,
       apiKeys: [],
@@ -151,7 +168,14 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
 
 function recordingLog(lines: GatewayWorld['logs']): Log {
   const at = (level: string) => (fields: object, message: string) => void lines.push({ level, fields, message });
-  const log: Log = { ...silentLog, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), child: () => log };
+  const log: Log = {
+    ...silentLog,
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: () => log,
+  };
   return log;
 }
 

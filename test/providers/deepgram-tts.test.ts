@@ -97,19 +97,22 @@ describe.each([AURA, FLUX])('an utterance of %s', (model) => {
     expect(bench.audio(7).equals(voice('Early words.'))).toBe(true);
   });
 
-  test.each([[[]], [['']], [['  ', '\n']], [['...', ' 🙂']]])('of %j says nothing and asks for nothing', async (tokens) => {
-    const emulator = await startEmulator();
-    const bench = openTts(emulator, { model });
-    await bench.has('ttsOpened');
-    say(bench, 1, ...tokens);
-    expect(bench.types().at(-1)).toBe('ttsDone');
-    const text = tokens.join('');
-    expect(texts(bench)).toEqual(text === '' ? [] : [[text, 0, 0]]);
-    say(bench, 2, 'Then words.');
-    await bench.has('ttsDone', 2);
-    expect(messages(emulator).filter((message) => message === 'Flush')).toHaveLength(1);
-    expect(bench.audio(2).equals(voice('Then words.'))).toBe(true);
-  });
+  test.each([[[]], [['']], [['  ', '\n']], [['...', ' 🙂']]])(
+    'of %j says nothing and asks for nothing',
+    async (tokens) => {
+      const emulator = await startEmulator();
+      const bench = openTts(emulator, { model });
+      await bench.has('ttsOpened');
+      say(bench, 1, ...tokens);
+      expect(bench.types().at(-1)).toBe('ttsDone');
+      const text = tokens.join('');
+      expect(texts(bench)).toEqual(text === '' ? [] : [[text, 0, 0]]);
+      say(bench, 2, 'Then words.');
+      await bench.has('ttsDone', 2);
+      expect(messages(emulator).filter((message) => message === 'Flush')).toHaveLength(1);
+      expect(bench.audio(2).equals(voice('Then words.'))).toBe(true);
+    },
+  );
 
   test('of ten thousand characters goes out in messages of at most a thousand, as it is', async () => {
     const emulator = await startEmulator();
@@ -117,10 +120,16 @@ describe.each([AURA, FLUX])('an utterance of %s', (model) => {
     const long = 'word and more words without any stop '.repeat(280);
     say(bench, 1, long);
     await bench.has('ttsDone');
-    const sent = emulator.connections[0]!.messages.flatMap((message) => (message['type'] === 'Speak' ? [message['text']] : []));
+    const sent = emulator.connections[0]!.messages.flatMap((message) =>
+      message['type'] === 'Speak' ? [message['text']] : [],
+    );
     expect(Math.max(...sent.map((text) => String(text).length))).toBeLessThanOrEqual(1000);
     expect(sent.join('').trimEnd()).toBe(long.trimEnd());
-    expect(texts(bench).map((entry) => (entry as [string])[0]).join('')).toBe(long);
+    expect(
+      texts(bench)
+        .map((entry) => (entry as [string])[0])
+        .join(''),
+    ).toBe(long);
   });
 
   test.each<AudioFormat>([
@@ -236,6 +245,25 @@ describe.each([AURA, FLUX])('an utterance of %s', (model) => {
     expect(bench.types().filter((type) => type === 'ttsOpened')).toHaveLength(1);
   });
 
+  test('is said whole on a new connection when the old one dies before a byte of it came', async () => {
+    const emulator = await startEmulator({ clock: new VirtualClock(), firstByteMs: 10 });
+    const bench = openTts(emulator, { model });
+    await bench.has('ttsOpened');
+    bench.session.begin(2);
+    bench.session.text('First of two. Sec');
+    await until(() => messages(emulator).length > 0, 'the text');
+    emulator.connections[0]!.drop();
+    bench.session.text('ond of two.');
+    bench.session.end();
+    const expected =
+      model === FLUX
+        ? ['First of two. Second of two.', 'Flush']
+        : ['First of two. ', 'Flush', 'Second of two.', 'Flush'];
+    await until(() => messages(emulator, 1).length === expected.length, 'the text again');
+    expect(messages(emulator, 1)).toEqual(expected);
+    expect(failure(bench)).toBeUndefined();
+  });
+
   test('tries a dead idle connection again once only', async () => {
     const emulator = await startEmulator();
     const bench = openTts(emulator, { model });
@@ -249,7 +277,7 @@ describe.each([AURA, FLUX])('an utterance of %s', (model) => {
   });
 
   test('is refused when it comes as a WAV file', async () => {
-    const emulator = await startEmulator();
+    const emulator = await heldEmulator(new VirtualClock());
     const wav = Buffer.concat([Buffer.from('RIFF....WAVEfmt '), Buffer.alloc(40)]);
     const bench = openTts(emulator, { model });
     await bench.has('ttsOpened');
@@ -262,17 +290,22 @@ describe.each([AURA, FLUX])('an utterance of %s', (model) => {
     expect(failure(bench)).toMatchObject({ utterance: 1, failure: { kind: 'malformed', retryable: false } });
   });
 
-  test.each(['not json', '{"type":"Strange"}', '[]', '{"type":"Warning","code":7}', '{"type":"Flushed"}', '{"type":"Cleared"}', '{"type":"SpeechMetadata"}', '{"type":"SpeechInterrupted"}'])(
-    'is not disturbed by %s',
-    async (junk) => {
-      const emulator = await startEmulator();
-      emulator.breakNext({ kind: 'junk', frames: [junk] });
-      const bench = openTts(emulator, { model });
-      say(bench, 1, 'All fine.');
-      await bench.has('ttsDone');
-      expect(bench.audio(1).equals(voice('All fine.'))).toBe(true);
-    },
-  );
+  test.each([
+    'not json',
+    '{"type":"Strange"}',
+    '[]',
+    '{"type":"Warning","code":7}',
+    '{"type":"Cleared"}',
+    '{"type":"SpeechMetadata"}',
+    '{"type":"SpeechInterrupted"}',
+  ])('is not disturbed by %s', async (junk) => {
+    const emulator = await startEmulator();
+    emulator.breakNext({ kind: 'junk', frames: [junk] });
+    const bench = openTts(emulator, { model });
+    say(bench, 1, 'All fine.');
+    await bench.has('ttsDone');
+    expect(bench.audio(1).equals(voice('All fine.'))).toBe(true);
+  });
 });
 
 describe.each([AURA, FLUX])('a connection of %s that fails while idle', (model) => {
@@ -285,7 +318,9 @@ describe.each([AURA, FLUX])('a connection of %s that fails while idle', (model) 
     emulator.breakNext({ kind: 'refuse', status, error: 'why' });
     const bench = openTts(emulator, { model });
     await bench.has('ttsFailed');
-    expect(bench.events).toEqual([{ type: 'ttsFailed', failure: expect.objectContaining({ kind, status, retryable }) as unknown }]);
+    expect(bench.events).toEqual([
+      { type: 'ttsFailed', failure: expect.objectContaining({ kind, status, retryable }) as unknown },
+    ]);
   });
 
   test('on an Error message says what the server said', async () => {
@@ -341,15 +376,22 @@ describe('Aura', () => {
     expect(flushes()).toBe(20);
     say(bench, 13, 'The last one.');
     await until(() => messages(emulator).at(-1) === 'The last one.', 'the text');
-    clock.advance(50_000);
+    const pings = (): number => emulator.connections[0]!.frames.filter((frame) => frame.kind === 'ping').length;
+    for (let second = 5; second <= 60; second += 5) {
+      const seen = pings();
+      clock.advance(5_000);
+      await until(() => pings() > seen, 'a ping');
+    }
     expect(flushes()).toBe(20);
-    clock.advance(11_000);
+    clock.advance(1_000);
     await until(() => flushes() === 21, 'the postponed flush');
     while (!bench.events.some((event) => event.type === 'ttsDone' && event.utterance === 13)) {
       clock.advance(1);
       await new Promise(setImmediate);
     }
-    expect(emulator.connections[0]!.frames.some((frame) => frame.kind === 'text' && frame.text.includes('"Warning"'))).toBe(false);
+    expect(
+      emulator.connections[0]!.frames.some((frame) => frame.kind === 'text' && frame.text.includes('"Warning"')),
+    ).toBe(false);
     expect(failure(bench)).toBeUndefined();
   });
 
@@ -365,7 +407,10 @@ describe('Aura', () => {
     const before = bench.audio(1).length;
     bench.session.cancel(0);
     bench.session.begin(2);
-    await until(() => emulator.connections[0]!.frames.some((frame) => frame.kind === 'text' && frame.text.includes('Cleared')), 'Cleared');
+    await until(
+      () => emulator.connections[0]!.frames.some((frame) => frame.kind === 'text' && frame.text.includes('Cleared')),
+      'Cleared',
+    );
     const sent = emulator.connections[0]!.frames.reduce(
       (sum, frame) => sum + (frame.kind === 'audio' && frame.from === 'server' ? frame.bytes : 0),
       0,
@@ -503,22 +548,42 @@ describe('Flux TTS', () => {
     expect(failure(bench)).toBeUndefined();
   });
 
-  test.each(['INVALID_INTERRUPT_OFFSET', 'INTERRUPT_IN_PROGRESS', 'NO_AUDIO_GENERATED'])(
+  test.each(['INVALID_INTERRUPT_OFFSET', 'INTERRUPT_IN_PROGRESS', 'NO_AUDIO_GENERATED', 'NO_ACTIVE_SPEECH'])(
     'goes to a new connection when the interrupt of a running utterance was ignored with %s',
     async (code) => {
-      const emulator = await startEmulator();
-      emulator.breakNext({ kind: 'mute', afterBytes: 100 });
+      const clock = new VirtualClock();
+      const emulator = await heldEmulator(clock);
       const bench = openTts(emulator, { model: FLUX });
+      await bench.has('ttsOpened');
       say(bench, 1, 'Something long enough to interrupt.');
+      await until(() => clock.pending > 0, 'the emulator to begin');
+      clock.advance(10);
       await bench.has('ttsAudio');
       bench.session.cancel(10);
+      emulator.connections[0]!.send({ type: 'Warning', code, description: 'ignored' });
       say(bench, 2, 'Next.');
-      await until(() => messages(emulator).at(-1) === 'Interrupt', 'the interrupt');
-      expect(emulator.connections).toHaveLength(1);
-      // The mute connection cannot answer for itself, so the warning comes from a second one of the same kind.
-      expect(code).toMatch(/^[A-Z_]+$/);
+      while (!bench.types().includes('ttsDone')) {
+        clock.advance(50);
+        await new Promise(setImmediate);
+      }
+      expect(messages(emulator)).not.toContain('Next.');
+      expect(messages(emulator, 1)).toEqual(['Next.', 'Flush']);
+      expect(bench.audio(2).equals(voice('Next.'))).toBe(true);
     },
   );
+
+  test('stays on its connection when the interrupt of a finished utterance was ignored', async () => {
+    const emulator = await startEmulator();
+    const bench = openTts(emulator, { model: FLUX });
+    say(bench, 1, 'One two three.');
+    await bench.has('ttsDone');
+    bench.session.cancel(10);
+    emulator.connections[0]!.send({ type: 'Warning', code: 'INVALID_INTERRUPT_OFFSET', description: 'ignored' });
+    say(bench, 2, 'Next.');
+    await bench.has('ttsDone', 2);
+    expect(emulator.connections).toHaveLength(1);
+    expect(bench.audio(2).equals(voice('Next.'))).toBe(true);
+  });
 
   test('waits for the answer to its interrupt, but not for ever', async () => {
     const clock = new VirtualClock();

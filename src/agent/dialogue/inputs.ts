@@ -93,8 +93,14 @@ export type DialogueEvent =
       readonly data: { readonly turn: number; readonly heard: string; readonly unheardWords: number };
     }
   | { readonly type: 'dtmf.received'; readonly data: { readonly digit: string } }
-  | { readonly type: 'tool.called'; readonly data: { readonly id: string; readonly name: string; readonly arguments: string } }
-  | { readonly type: 'tool.ended'; readonly data: { readonly id: string; readonly name: string; readonly result: string } }
+  | {
+      readonly type: 'tool.called';
+      readonly data: { readonly id: string; readonly name: string; readonly arguments: string };
+    }
+  | {
+      readonly type: 'tool.ended';
+      readonly data: { readonly id: string; readonly name: string; readonly result: string };
+    }
   | {
       readonly type: 'provider.failed';
       readonly data: { readonly provider: 'stt' | 'llm' | 'tts'; readonly kind: string; readonly message: string };

@@ -26,7 +26,11 @@ export function openEars(d: Draft): void {
 }
 
 export function closeEars(d: Draft): void {
-  d.fx.push({ type: 'cancelTimer', name: 'endpoint' }, { type: 'cancelTimer', name: 'sttMute' }, { type: 'cancelTimer', name: 'sttRetry' });
+  d.fx.push(
+    { type: 'cancelTimer', name: 'endpoint' },
+    { type: 'cancelTimer', name: 'sttMute' },
+    { type: 'cancelTimer', name: 'sttRetry' },
+  );
   d.fx.push({ type: 'sttClose', stream: d.s.ears.stream });
   d.s.ears = { ...d.s.ears, capturing: false };
 }
@@ -54,7 +58,11 @@ export function onVoice(d: Draft, input: Extract<DialogueInput, { type: 'voice' 
         d.fx.push({ type: 'setTimer', name: 'resume', ms: Math.max(0, RESUME_AFTER_MS - input.silenceMs) });
       }
       if (!ears.endsTurns && ears.capturing) {
-        d.fx.push({ type: 'setTimer', name: 'endpoint', ms: Math.max(0, d.s.config.endpointing.silenceMs - input.silenceMs) });
+        d.fx.push({
+          type: 'setTimer',
+          name: 'endpoint',
+          ms: Math.max(0, d.s.config.endpointing.silenceMs - input.silenceMs),
+        });
       }
       if (ears.endsTurns && !ears.answered && input.voicedMs >= DEAF_MIN_VOICE_MS) {
         d.fx.push({ type: 'setTimer', name: 'sttMute', ms: Math.max(0, DEAF_AFTER_MS - input.silenceMs) });
@@ -71,7 +79,8 @@ function isAudible(d: Draft): boolean {
 
 export function onStt(d: Draft, event: SttEvent): void {
   if (event.type !== 'sttOpened' && event.type !== 'sttFailed') {
-    if (d.s.ears.failures > 0) d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'stt' } } });
+    if (d.s.ears.failures > 0)
+      d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'stt' } } });
     d.s.ears = { ...d.s.ears, answered: true, failures: 0 };
     d.fx.push({ type: 'cancelTimer', name: 'sttMute' });
   }

@@ -16,7 +16,11 @@ export function openVoice(d: Draft): void {
 export function beginSpeech(
   d: Draft,
   kind: Speech['kind'],
-  options: { readonly interruptible?: boolean; readonly askedAt?: number; readonly after?: readonly AfterSpeech[] } = {},
+  options: {
+    readonly interruptible?: boolean;
+    readonly askedAt?: number;
+    readonly after?: readonly AfterSpeech[];
+  } = {},
 ): void {
   d.s.turn += 1;
   d.s.speech = {
@@ -45,7 +49,11 @@ export function beginSpeech(
 export function sayLine(
   d: Draft,
   text: string,
-  options: { readonly interruptible?: boolean; readonly after?: readonly AfterSpeech[]; readonly kind?: Speech['kind'] } = {},
+  options: {
+    readonly interruptible?: boolean;
+    readonly after?: readonly AfterSpeech[];
+    readonly kind?: Speech['kind'];
+  } = {},
 ): void {
   beginSpeech(d, options.kind ?? 'line', options);
   speak(d, text);
@@ -58,7 +66,10 @@ export function speak(d: Draft, raw: string): void {
   const text = speakable(raw);
   if (!speech || text === '') return;
   const last = speech.segments.at(-1);
-  const segments = [...speech.segments.slice(0, -1), { text: (last?.text ?? '') + text, toolCalls: last?.toolCalls ?? [] }];
+  const segments = [
+    ...speech.segments.slice(0, -1),
+    { text: (last?.text ?? '') + text, toolCalls: last?.toolCalls ?? [] },
+  ];
   d.s.speech = { ...speech, segments, firstTokenAt: speech.firstTokenAt ?? d.t };
   // Only white space so far is nothing to say yet; it goes along with the first word.
   if (speech.utterance === 0 && textOf(d.s.speech).trim() === '') return;
@@ -137,7 +148,10 @@ export function cutSpeech(d: Draft): void {
   const text = textOf(speech);
   const words = heardWordCount(text, speech.pieces, heard, d.s.bytesPerMs);
   if (speech.utterance > 0) {
-    d.fx.push({ type: 'ttsCancel', heardMs: Math.max(0, heard - speech.baseByte) / d.s.bytesPerMs }, { type: 'playDrop' });
+    d.fx.push(
+      { type: 'ttsCancel', heardMs: Math.max(0, heard - speech.baseByte) / d.s.bytesPerMs },
+      { type: 'playDrop' },
+    );
   }
   if (speech.pausedAt !== undefined) {
     d.fx.push({ type: 'cancelTimer', name: 'keepPaused' }, { type: 'cancelTimer', name: 'resume' });
@@ -157,7 +171,10 @@ export function cutSpeech(d: Draft): void {
 /** An action that will not happen any more still gives its tool call a result. */
 function settleAfter(d: Draft, after: AfterSpeech): void {
   if (after.type !== 'hangup' && after.toolCallId !== undefined) {
-    d.s.toolResults = { ...d.s.toolResults, [after.toolCallId]: '{"status":"cancelled","reason":"the caller interrupted"}' };
+    d.s.toolResults = {
+      ...d.s.toolResults,
+      [after.toolCallId]: '{"status":"cancelled","reason":"the caller interrupted"}',
+    };
   }
 }
 
@@ -176,7 +193,8 @@ function commit(d: Draft, speech: Speech, heardWords: number, interrupted: boole
   for (const segment of speech.segments) {
     const content = firstWords(segment.text, left);
     left = Math.max(0, left - wordsOf(segment.text).length);
-    if (content !== '' || segment.toolCalls.length > 0) entries.push({ role: 'assistant', content, toolCalls: segment.toolCalls });
+    if (content !== '' || segment.toolCalls.length > 0)
+      entries.push({ role: 'assistant', content, toolCalls: segment.toolCalls });
   }
   d.s.history = [...d.s.history, ...entries];
   if (speech.firstAudioAt === undefined) return;
@@ -196,7 +214,9 @@ function latencyOf(speech: Speech): { latency?: TurnLatency } {
   const asked = speech.askedAt;
   if (asked === undefined) return {};
   const since = (at: number | undefined): number | undefined => (at === undefined ? undefined : Math.round(at - asked));
-  const [endOfTurnMs, firstTokenMs, firstAudioMs] = [speech.endOfTurnAt, speech.firstTokenAt, speech.firstAudioAt].map(since);
+  const [endOfTurnMs, firstTokenMs, firstAudioMs] = [speech.endOfTurnAt, speech.firstTokenAt, speech.firstAudioAt].map(
+    since,
+  );
   return {
     latency: {
       ...(endOfTurnMs === undefined ? {} : { endOfTurnMs }),
@@ -232,7 +252,8 @@ export function onTts(d: Draft, event: Exclude<TtsEvent, { type: 'ttsAudio' }>):
       return false;
     case 'ttsDone':
       if (speech?.utterance !== event.utterance) return false;
-      if (d.s.tts.failures > 0) d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'tts' } } });
+      if (d.s.tts.failures > 0)
+        d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'tts' } } });
       d.s.tts = { ...d.s.tts, failures: 0 };
       d.fx.push({ type: 'playEnd', turn: speech.turn });
       return false;
@@ -245,7 +266,10 @@ function placePiece(event: SpokenPiece, baseByte: number, bytesPerMs: number): S
   const baseMs = baseByte / bytesPerMs;
   const piece = { text: event.text, fromByte: event.fromByte + baseByte, toByte: event.toByte + baseByte };
   if (!event.words) return piece;
-  return { ...piece, words: event.words.map((w) => ({ text: w.text, startMs: w.startMs + baseMs, endMs: w.endMs + baseMs })) };
+  return {
+    ...piece,
+    words: event.words.map((w) => ({ text: w.text, startMs: w.startMs + baseMs, endMs: w.endMs + baseMs })),
+  };
 }
 
 /**
@@ -257,7 +281,10 @@ function onTtsFailed(d: Draft, event: Extract<TtsEvent, { type: 'ttsFailed' }>):
   d.fx.push({ type: 'event', event: { type: 'provider.failed', data: { provider: 'tts', kind, message } } });
   d.s.tts = { ...d.s.tts, failures: d.s.tts.failures + 1 };
   const speech = d.s.speech;
-  const hit = speech !== undefined && speech.utterance > 0 && (event.utterance === undefined || event.utterance === speech.utterance);
+  const hit =
+    speech !== undefined &&
+    speech.utterance > 0 &&
+    (event.utterance === undefined || event.utterance === speech.utterance);
   if (!hit) {
     // Idle: the next turn opens a new connection by itself.
     d.fx.push({ type: 'ttsClose', session: d.s.tts.session });
@@ -270,7 +297,10 @@ function onTtsFailed(d: Draft, event: Extract<TtsEvent, { type: 'ttsFailed' }>):
   const rest = wordsOf(text).slice(words).join(' ');
   const covered = speech.pieces.reduce((sum, piece) => sum + wordsOf(piece.text).length, 0);
   const said = wordsOf(text).slice(covered, words).join(' ');
-  const pieces = said === '' ? speech.pieces : [...speech.pieces, { text: said, fromByte: speech.pieces.at(-1)?.toByte ?? 0, toByte: written }];
+  const pieces =
+    said === ''
+      ? speech.pieces
+      : [...speech.pieces, { text: said, fromByte: speech.pieces.at(-1)?.toByte ?? 0, toByte: written }];
   d.s.speech = { ...speech, pieces, baseByte: written, baseWord: words, ttsFailures: speech.ttsFailures + 1 };
   if (rest === '' && speech.textDone) {
     d.fx.push({ type: 'playEnd', turn: speech.turn });

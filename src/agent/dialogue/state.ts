@@ -134,7 +134,11 @@ export interface Draft {
 export function createDialogue(
   config: AgentConfig,
   facts: PromptFacts,
-  resumed?: { readonly history: readonly HistoryEntry[]; readonly toolResults: Readonly<Record<string, string>>; readonly turn: number },
+  resumed?: {
+    readonly history: readonly HistoryEntry[];
+    readonly toolResults: Readonly<Record<string, string>>;
+    readonly turn: number;
+  },
 ): DialogueState {
   return {
     config,

@@ -36,7 +36,12 @@ export interface DialogueStep {
  * The dialogue machine: one input, at logical time `t`, with what playout knows at that moment. Pure: same arguments, same
  * result. Inputs that make no sense in the present phase change nothing.
  */
-export function stepDialogue(state: DialogueState, input: DialogueInput, t: number, playout: PlayoutView): DialogueStep {
+export function stepDialogue(
+  state: DialogueState,
+  input: DialogueInput,
+  t: number,
+  playout: PlayoutView,
+): DialogueStep {
   if (state.phase === 'closed') return { state, effects: [] };
   const d: Draft = { s: { ...state }, fx: [], t, playout };
   handle(d, input);
@@ -206,7 +211,9 @@ function onTransferFailed(d: Draft, target: string, outcome: string): void {
 }
 
 function onDtmfSent(d: Draft, input: Extract<DialogueInput, { type: 'dtmfSent' }>): void {
-  const result = input.ok ? '{"status":"sent"}' : JSON.stringify({ status: 'error', error: input.message ?? 'not sent' });
+  const result = input.ok
+    ? '{"status":"sent"}'
+    : JSON.stringify({ status: 'error', error: input.message ?? 'not sent' });
   endTool(d, { id: input.toolCallId, name: 'send_dtmf' }, result);
   if (!d.s.speech && d.s.phase === 'live') reply(d);
 }

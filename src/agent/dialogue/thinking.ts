@@ -69,7 +69,8 @@ export function onLlm(d: Draft, number: number, event: LlmEvent): void {
       hold(d, generation, { type: 'tool', call: event.call });
       return;
     case 'llmDone':
-      if (d.s.llmFailures > 0) d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'llm' } } });
+      if (d.s.llmFailures > 0)
+        d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'llm' } } });
       d.s.llmFailures = 0;
       hold(d, generation, { type: 'done' });
       return;
@@ -183,7 +184,11 @@ function onFailure(d: Draft, generation: Generation, failure: ProviderFailure): 
 }
 
 /** The model did not bring this turn to its end: once more, else say what there is, else apologise. */
-function giveUpTurn(d: Draft, generation: Generation, failure: Pick<ProviderFailure, 'kind' | 'message' | 'retryable'>): void {
+function giveUpTurn(
+  d: Draft,
+  generation: Generation,
+  failure: Pick<ProviderFailure, 'kind' | 'message' | 'retryable'>,
+): void {
   d.s.generation = undefined;
   if (generation.said) {
     endText(d);

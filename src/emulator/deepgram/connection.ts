@@ -10,6 +10,7 @@ export type DeepgramPath = '/v1/listen' | '/v2/listen' | '/v1/speak' | '/v2/spea
 export type WireFrame =
   | { readonly atMs: number; readonly from: 'client' | 'server'; readonly kind: 'text'; readonly text: string }
   | { readonly atMs: number; readonly from: 'client' | 'server'; readonly kind: 'audio'; readonly bytes: number }
+  | { readonly atMs: number; readonly from: 'client'; readonly kind: 'ping' }
   | { readonly atMs: number; readonly from: 'client' | 'server'; readonly kind: 'close'; readonly code: number };
 
 export interface ConnectionHandler {
@@ -60,6 +61,7 @@ export class DeepgramConnection {
       this.#closeCode = code;
       this.frames.push({ atMs: this.#clock.mono(), from: 'client', kind: 'close', code });
     });
+    ws.on('ping', () => this.frames.push({ atMs: this.#clock.mono(), from: 'client', kind: 'ping' }));
     // A client that vanishes or breaks the protocol ends as `close`, too.
     ws.on('error', () => undefined);
     this.#armFault();

@@ -55,14 +55,16 @@ export class Speaker {
   #step(): void {
     const [job] = this.#jobs;
     if (!job) return;
-    const ms = this.#sendChunk();
+    let ms = 0;
+    // No timer is finer than a millisecond.
+    while (ms < 1 && this.#sent < job.bytes.length) ms += this.#sendChunk() / this.#behaviour.speed;
     if (this.#sent < job.bytes.length) {
-      this.#timer = this.#clock.after(ms / this.#behaviour.speed, () => this.#step());
+      this.#timer = this.#clock.after(ms, () => this.#step());
       return;
     }
     this.#jobs.shift();
     this.#sent = 0;
-    if (this.#jobs.length > 0) this.#timer = this.#clock.after(ms / this.#behaviour.speed, () => this.#step());
+    if (this.#jobs.length > 0) this.#timer = this.#clock.after(ms, () => this.#step());
     job.done();
   }
 

@@ -63,21 +63,20 @@ interface Route {
 
 /** The HTTP side: routes, key, validation, the 60 s rule for command ids, faults, and a log of everything. */
 export function createApi(env: ApiEnvironment): Server {
-  /** When each command id was accepted, by its scope. */
-  const accepted = new Map<string, number>();
+  /** Command ids accepted within the last 60 s, with their scope. */
+  const accepted = new Set<string>();
   const { exchange, account, scheduler } = env;
 
   function once(record: ReceivedCommand, scope: string, run: () => unknown): unknown {
     const commandId = record.command_id;
     if (commandId === undefined) return run();
     const key = `${scope} ${commandId}`;
-    const before = accepted.get(key);
-    if (before !== undefined && scheduler.now() - before < DUPLICATE_MS) {
+    if (accepted.has(key)) {
       record.duplicate = true;
       return { data: { result: 'ok' } };
     }
     const answer = run();
-    accepted.set(key, scheduler.now());
+    accepted.add(key);
     scheduler.after(DUPLICATE_MS, () => accepted.delete(key));
     return answer;
   }

@@ -330,7 +330,7 @@ export class Leg implements StreamHost {
       this.stream?.tick(said, () => this.ear.render(end - FRAME_SAMPLES, FRAME_SAMPLES));
       this.partner?.ear
         .track(`person ${this.ids.callControlId}`)
-        .put(end + 1 + this.#shiftTo(this.partner), said, this.format);
+        .put(end + this.#shiftTo(this.partner), said, this.format);
       this.#tickAt(count + 1);
     });
   }

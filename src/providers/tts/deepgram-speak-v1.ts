@@ -12,15 +12,17 @@ export interface SpeakV1Options extends DeepgramEndpoint {
 
 interface Utterance {
   readonly number: number;
-  readonly sentences: Sentences;
+  /** All of its text so far. */
+  text: string;
+  sentences: Sentences;
   /** Pieces that are complete and were not sent yet. */
-  readonly ready: string[];
+  ready: string[];
   /** White space and the like at the very end: part of the text, not worth a message. */
   tail: string;
   /** Text that was sent but not flushed: the server only collects it. */
   collected: string;
   /** Texts whose `Flushed` is still to come, in order. */
-  readonly flushes: string[];
+  flushes: string[];
   /** Something of it was sent. */
   isSent: boolean;
   hasFlushed: boolean;
@@ -28,6 +30,7 @@ interface Utterance {
   /** Audio emitted so far, and up to where `ttsText` told about it. */
   bytes: number;
   toldBytes: number;
+  hasTold: boolean;
 }
 
 const NAME = 'Deepgram speak v1';
@@ -124,15 +127,17 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
     watchdog.stop();
     clearing = 0;
     const utterance = current;
-    if (wasOpen && !(utterance && isOwed(utterance))) {
+    if (wasOpen && !utterance) {
       // Died while nothing was being said: nothing is lost, and the next words get a new connection.
       log.info({ failure }, 'idle deepgram speak connection lost');
-      if (utterance && !redialled) {
-        redialled = true;
-        connection.ensure();
-        return;
-      }
-      if (!utterance) return;
+      return;
+    }
+    if (wasOpen && utterance && !redialled && canGoOn(utterance, failure)) {
+      log.info({ failure, utterance: utterance.number }, 'deepgram speak connection lost and dialled again');
+      redialled = true;
+      if (isOwed(utterance)) startOver(utterance);
+      connection.ensure();
+      return;
     }
     current = undefined;
     emit({ type: 'ttsFailed', ...(utterance ? { utterance: utterance.number } : {}), failure });
@@ -200,6 +205,7 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
   function tell(utterance: Utterance, text: string): void {
     const fromByte = utterance.toldBytes;
     utterance.toldBytes = utterance.bytes;
+    utterance.hasTold = true;
     emit({ type: 'ttsText', utterance: utterance.number, text, fromByte, toByte: utterance.bytes });
   }
 
@@ -230,23 +236,12 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
       if (connection.isClosed) return;
       drop();
       redialled = !connection.isOpen;
-      current = {
-        number,
-        sentences: createSentences({ firstClauseChars: Infinity, maxChars: MAX_SPEAK_CHARS }),
-        ready: [],
-        tail: '',
-        collected: '',
-        flushes: [],
-        isSent: false,
-        hasFlushed: false,
-        isEnded: false,
-        bytes: 0,
-        toldBytes: 0,
-      };
+      current = { number, text: '', ...freshText(), isEnded: false, bytes: 0, toldBytes: 0, hasTold: false };
       connection.ensure();
     },
     text(text) {
       if (!current || current.isEnded) return;
+      current.text += text;
       current.ready.push(...current.sentences.push(text));
       pump();
     },
@@ -269,6 +264,34 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
       postponed?.cancel();
       connection.close((sdk) => sdk.sendClose({ type: 'Close' }));
     },
+  };
+}
+
+/** Nothing was heard of the text that the server has, so all of it may be said again; and no deadline has passed. */
+function canGoOn(utterance: Utterance, failure: ProviderFailure): boolean {
+  if (!failure.retryable || failure.kind === 'timeout' || failure.kind === 'stalled') return false;
+  return !isOwed(utterance) || (utterance.bytes === 0 && !utterance.hasTold);
+}
+
+function startOver(utterance: Utterance): void {
+  Object.assign(utterance, freshText());
+  utterance.ready.push(...utterance.sentences.push(utterance.text));
+  if (utterance.isEnded) utterance.ready.push(...utterance.sentences.flush());
+}
+
+/** Nothing sent yet. */
+function freshText(): Pick<
+  Utterance,
+  'sentences' | 'ready' | 'tail' | 'collected' | 'flushes' | 'isSent' | 'hasFlushed'
+> {
+  return {
+    sentences: createSentences({ firstClauseChars: Infinity, maxChars: MAX_SPEAK_CHARS }),
+    ready: [],
+    tail: '',
+    collected: '',
+    flushes: [],
+    isSent: false,
+    hasFlushed: false,
   };
 }
 

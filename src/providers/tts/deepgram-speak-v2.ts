@@ -162,15 +162,19 @@ export function openSpeakV2(options: SpeakV2Options, tts: TtsOptions, emit: (eve
   function onLost(failure: ProviderFailure, wasOpen: boolean): void {
     forget();
     const utterance = current;
-    if (wasOpen && (utterance?.sent ?? '') === '') {
+    if (wasOpen && !utterance) {
       // Died while nothing was being said: nothing is lost, and the next words get a new connection.
       log.info({ failure }, 'idle deepgram speak connection lost');
-      if (utterance && !redialled) {
-        redialled = true;
-        connection.ensure();
-        return;
-      }
-      if (!utterance) return;
+      return;
+    }
+    if (wasOpen && utterance && !redialled && canStartOver(utterance, failure)) {
+      log.info({ failure, utterance: utterance.number }, 'deepgram speak connection lost and dialled again');
+      redialled = true;
+      utterance.pending = utterance.sent + utterance.pending;
+      utterance.sent = '';
+      utterance.isFlushed = utterance.isAwaited = false;
+      connection.ensure();
+      return;
     }
     current = undefined;
     emit({ type: 'ttsFailed', ...(utterance ? { utterance: utterance.number } : {}), failure });
@@ -277,6 +281,11 @@ export function openSpeakV2(options: SpeakV2Options, tts: TtsOptions, emit: (eve
       connection.close((sdk) => sdk.sendClose({ type: 'Close' }));
     },
   };
+}
+
+/** Nothing of it was heard, so all of it may be said again; and no deadline has passed. */
+function canStartOver(utterance: Utterance, failure: ProviderFailure): boolean {
+  return utterance.bytes === 0 && failure.retryable && failure.kind !== 'timeout' && failure.kind !== 'stalled';
 }
 
 /** `text` in parts that fit into one message each. */
