@@ -15,12 +15,11 @@ import { createFlite, type FliteVoice } from '../src/providers/tts/flite.ts';
 interface Caller {
   readonly file: string;
   readonly voice: FliteVoice;
-  /** What a listener writes down; the expected text where the demo's grammar has it. */
   readonly transcript: string;
   /** What Flite must read to say that. */
   readonly read?: string;
-  /** Is it a sentence of fixtures/demo/hotel.yaml? */
-  readonly inGrammar: boolean;
+  /** What the demo's recogniser must make of it; null: nothing, because its grammar has no such sentence. */
+  readonly expect: string | null;
 }
 
 const wanted = (voice: FliteVoice, file: string, transcript: string, read?: string): Caller => ({
@@ -28,11 +27,11 @@ const wanted = (voice: FliteVoice, file: string, transcript: string, read?: stri
   voice,
   transcript,
   ...(read ? { read } : {}),
-  inGrammar: true,
+  expect: transcript,
 });
 const foreign = (voice: FliteVoice, file: string, transcript: string): Caller => ({
   ...wanted(voice, file, transcript),
-  inGrammar: false,
+  expect: null,
 });
 
 const CALLERS: readonly Caller[] = [
@@ -66,5 +65,5 @@ for (const { file, voice, transcript, read } of CALLERS) {
   const wav = writeWav({ sampleRate: 8000, channels: [decodeG711('PCMU', bytes)], encoding: 'PCMU' });
   writeFileSync(new URL(file, folder), wav);
 }
-const transcripts = CALLERS.map(({ file, voice, transcript, inGrammar }) => ({ file, voice, transcript, inGrammar }));
+const transcripts = CALLERS.map(({ file, voice, transcript, expect }) => ({ file, voice, transcript, expect }));
 writeFileSync(new URL('transcripts.json', folder), `${JSON.stringify(transcripts, null, 2)}\n`);

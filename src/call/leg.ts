@@ -1,4 +1,4 @@
-import { currentTarget, isOver, isTarget, talkingLeg, updateLeg, type CallDraft, type Leg } from './state.ts';
+import { isOver, isTarget, updateLeg, type CallDraft, type Leg } from './state.ts';
 import type { CallStatus, CallTimer, EndReason, LegName } from './inputs.ts';
 import type { CommandOutcome, LegStatus } from '../telnyx/commands.ts';
 
@@ -14,7 +14,11 @@ const START_MS = 5_000;
 /** Telnyx said stop: give call.hangup a moment before the stream is asked for again. */
 const STOPPED_MS = 1_000;
 const SPEAK_MS = 15_000;
+/** A target that answered is bridged within moments; if Telnyx does not say so, it is taken for bridged. */
+export const BRIDGE_MS = 3_000;
 const HANGUP_MS = 10_000;
+/** Every attempt of a hangup is over by then (contract section 7: up to 50 s); no outcome at all is our own fault. */
+const HANGUP_LOST_MS = 60_000;
 const STATUS_RETRY_MS = 5_000;
 
 const LEG_TIMERS: readonly CallTimer[] = [
@@ -49,15 +53,19 @@ export function onAnswered(d: CallDraft, leg: Leg): void {
   cancelTimers(d, leg.name, ['answer']);
   const next = updateLeg(d, leg.name, { answered: true, phase: 'answered' });
   if (isTarget(leg.name)) {
-    setTimer(d, leg.name, 'bridge', 3_000);
+    setTimer(d, leg.name, 'bridge', BRIDGE_MS);
     return;
   }
-  d.s.answeredAt = d.t;
-  d.fx.push({ type: 'event', event: { type: 'call.answered', data: {} } });
-  setStatus(d, 'active');
+  announceAnswer(d);
   setTimer(d, leg.name, 'maxDuration', d.s.limits.maxDurationMs);
   if (next?.socket === 'open') setTimer(d, leg.name, 'start', START_MS);
   if (next?.socket === 'none') setTimer(d, leg.name, 'media', MEDIA_MS);
+}
+
+export function announceAnswer(d: CallDraft): void {
+  d.s.answeredAt = d.t;
+  d.fx.push({ type: 'event', event: { type: 'call.answered', data: {} } });
+  setStatus(d, 'active');
 }
 
 export function onMediaOpened(d: CallDraft, leg: Leg): void {
@@ -68,6 +76,12 @@ export function onMediaOpened(d: CallDraft, leg: Leg): void {
 
 export function onMediaStarted(d: CallDraft, leg: Leg, bytesPerMs: number): void {
   if (isOver(leg) || leg.socket === 'started') return;
+  if (leg.phase === 'speaking' || leg.phase === 'bridged') {
+    // Too late: the call is on its way out, or no longer ours to talk to.
+    cancelTimers(d, leg.name, ['start', 'media']);
+    updateLeg(d, leg.name, { socket: 'started' });
+    return;
+  }
   onAnswered(d, leg);
   const restored = leg.epoch > 1;
   cancelTimers(d, leg.name, ['start', 'media', 'restore']);
@@ -85,6 +99,12 @@ export function onMediaStarted(d: CallDraft, leg: Leg, bytesPerMs: number): void
   d.fx.push({ type: 'dialogue', input: { type: 'streamUp', bytesPerMs } });
 }
 
+/** The last message of a stream. Telnyx closes its socket next; if it does not, we do, and go on from there. */
+export function onMediaStopped(d: CallDraft, leg: Leg): void {
+  updateLeg(d, leg.name, { socket: 'stopped' });
+  d.fx.push({ type: 'closeMedia', leg: leg.name, code: 1000, why: 'stream stopped' });
+}
+
 /** The stream is over and the call may not be: wait a moment for call.hangup, then ask for a new one. */
 export function onMediaGone(d: CallDraft, leg: Leg): void {
   if (isOver(leg) || leg.phase === 'bridged' || leg.phase === 'speaking') return;
@@ -92,12 +112,15 @@ export function onMediaGone(d: CallDraft, leg: Leg): void {
   updateLeg(d, leg.name, { socket: 'none' });
   cancelTimers(d, leg.name, ['start', 'noMedia', 'media']);
   if (leg.phase === 'transferring' || !leg.answered) return;
-  updateLeg(d, leg.name, { phase: 'restoring' });
-  if (leg.phase === 'streaming') {
-    d.fx.push({ type: 'event', event: { type: 'call.updated', data: { status: d.s.status, stream: 'lost' } } });
-    d.fx.push({ type: 'dialogue', input: { type: 'streamDown' } });
-  }
+  loseStream(d, leg);
   setTimer(d, leg.name, 'restore', Math.max(stopped ? STOPPED_MS : 0, RESTORE_PAUSE_MS[leg.restores] ?? 0));
+}
+
+function loseStream(d: CallDraft, leg: Leg): void {
+  updateLeg(d, leg.name, { phase: 'restoring', socket: 'none' });
+  if (leg.phase !== 'streaming') return;
+  d.fx.push({ type: 'event', event: { type: 'call.updated', data: { status: d.s.status, stream: 'lost' } } });
+  d.fx.push({ type: 'dialogue', input: { type: 'streamDown' } });
 }
 
 /** Asks Telnyx for a new stream, or gives up on ours. */
@@ -130,8 +153,8 @@ export function onStreamFailed(d: CallDraft, leg: Leg): void {
     leg.phase === 'transferring'
   )
     return;
-  cancelTimers(d, leg.name, ['media', 'start']);
-  updateLeg(d, leg.name, { phase: 'restoring', socket: 'none' });
+  cancelTimers(d, leg.name, ['media', 'start', 'noMedia']);
+  loseStream(d, leg);
   setTimer(d, leg.name, 'restore', RESTORE_PAUSE_MS[leg.restores] ?? 0);
 }
 
@@ -150,6 +173,12 @@ export function hangUp(d: CallDraft, leg: Leg): void {
   if (isOver(leg)) return;
   cancelTimers(d, leg.name, LEG_TIMERS);
   updateLeg(d, leg.name, { phase: 'ending' });
+  sendHangup(d, leg);
+}
+
+/** Orders a leg down that is `ending`, perhaps not for the first time. */
+export function sendHangup(d: CallDraft, leg: Leg): void {
+  setTimer(d, leg.name, 'hangup', HANGUP_LOST_MS);
   d.fx.push({ type: 'command', leg: leg.name, command: { name: 'hangup' } });
 }
 
@@ -157,7 +186,8 @@ export function onHangupDone(d: CallDraft, leg: Leg, outcome: CommandOutcome): v
   if (leg.phase !== 'ending') return;
   if (outcome.ok) setTimer(d, leg.name, 'hangup', HANGUP_MS);
   else if (outcome.kind === 'gone') onLegEnded(d, leg);
-  else d.fx.push({ type: 'askStatus', leg: leg.name });
+  // Refused at once, or unknown after 50 s: what Telnyx says about the leg decides, and it is not asked in a hurry.
+  else setTimer(d, leg.name, 'hangup', STATUS_RETRY_MS);
 }
 
 /** What `GET /calls/{id}` says decides; while it says nothing, it is asked again. */
@@ -171,7 +201,7 @@ export function onStatus(d: CallDraft, leg: Leg, status: LegStatus): void {
     onLegEnded(d, leg);
     return;
   }
-  if (leg.phase === 'ending') d.fx.push({ type: 'command', leg: leg.name, command: { name: 'hangup' } });
+  if (leg.phase === 'ending') sendHangup(d, leg);
   if (leg.phase === 'bridged') setTimer(d, leg.name, 'status', 60_000);
 }
 
@@ -184,9 +214,9 @@ export function onLegEnded(d: CallDraft, leg: Leg): void {
     d.fx.push({ type: 'closeMedia', leg: leg.name, code: 1000, why: 'call ended' });
     d.fx.push({ type: 'dialogue', input: { type: 'close' } });
   }
-  const other = isTarget(leg.name) ? talkingLeg(d.s) : currentTarget(d.s);
   // The partner of an ended leg has nobody to talk to; Telnyx ends it by itself, and if not, we do.
-  if (other && !isOver(other)) {
+  for (const other of Object.values(d.s.legs)) {
+    if (other.name === leg.name || isOver(other)) continue;
     if (leg.phase === 'bridged') setTimer(d, other.name, 'pair', 5_000);
     else if (!isTarget(leg.name)) hangUp(d, other);
   }

@@ -3,7 +3,9 @@ import type { DialogueSignal } from '../agent/dialogue/inputs.ts';
 import type { TelnyxEvent } from '../telnyx/events.ts';
 import type { CallEffect, CallInput, ControlAction, EndReason } from './inputs.ts';
 import {
+  announceAnswer,
   answer,
+  BRIDGE_MS,
   cancelTimers,
   hangUp,
   onAnswered,
@@ -12,9 +14,11 @@ import {
   onMediaGone,
   onMediaOpened,
   onMediaStarted,
+  onMediaStopped,
   onStatus,
   onStreamFailed,
   restore,
+  sendHangup,
   setStatus,
   setTimer,
   speakAndHangUp,
@@ -36,6 +40,7 @@ export interface CallStep {
 }
 
 const RING_SECONDS = 30;
+const TRANSFER_MS = (RING_SECONDS + 10) * 1000;
 /** A goodbye that has not ended the call by then has gone wrong. */
 const WRAP_UP_MS = 20_000;
 
@@ -47,12 +52,16 @@ export function stepCall(
 ): CallStep {
   if (state.finished) return { state, effects: [] };
   const d: CallDraft = { s: { ...state }, fx: [], t };
-  handle(d, input);
+  handle(d, input, state);
   finishIfOver(d);
   return { state: d.s, effects: d.fx };
 }
 
-function handle(d: CallDraft, input: CallInput | { readonly type: 'signal'; readonly signal: DialogueSignal }): void {
+function handle(
+  d: CallDraft,
+  input: CallInput | { readonly type: 'signal'; readonly signal: DialogueSignal },
+  before: CallState,
+): void {
   const leg = 'leg' in input ? d.s.legs[input.leg] : talkingLeg(d.s);
   if (input.type === 'webhook') {
     onWebhook(d, input.leg, leg, input.event);
@@ -68,12 +77,15 @@ function handle(d: CallDraft, input: CallInput | { readonly type: 'signal'; read
         onMediaStarted(d, leg, input.encoding === 'L16' ? (input.sampleRate / 1000) * 2 : 8);
       return;
     case 'mediaStopped':
-      if (input.epoch === leg.epoch) updateLeg(d, leg.name, { socket: 'stopped' });
+      if (input.epoch === leg.epoch) onMediaStopped(d, leg);
       return;
     case 'mediaClosed':
       if (input.epoch === leg.epoch) onMediaGone(d, leg);
       return;
     case 'mediaUnsupported':
+      if (input.epoch !== leg.epoch) return;
+      // A `start` of any kind says that the far party is on the line.
+      onAnswered(d, leg);
       speakAndHangUp(d, leg, d.s.failureLine, 'codec_unsupported');
       return;
     case 'codecMismatch':
@@ -87,6 +99,9 @@ function handle(d: CallDraft, input: CallInput | { readonly type: 'signal'; read
       return;
     case 'legStatus':
       onStatus(d, leg, input.status);
+      if (isTarget(leg.name) && !isOver(leg) && leg.phase !== 'bridged' && d.s.legs[leg.name]?.phase === 'ended') {
+        transferFailed(d, 'failed');
+      }
       return;
     case 'timer':
       onTimer(d, leg, input);
@@ -102,6 +117,8 @@ function handle(d: CallDraft, input: CallInput | { readonly type: 'signal'; read
       return;
     case 'fault':
       end(d, 'error');
+      // What was thrown may have swallowed the hangup of an earlier step.
+      for (const one of Object.values(before.legs)) if (one.phase === 'ending') sendHangup(d, one);
       return;
     case 'signal':
       onSignal(d, leg, input.signal);
@@ -115,7 +132,10 @@ function handle(d: CallDraft, input: CallInput | { readonly type: 'signal'; read
 
 function onWebhook(d: CallDraft, name: Leg['name'], known: Leg | undefined, event: TelnyxEvent): void {
   if (!known) {
-    if (event.type === 'call.initiated') onInitiated(d, name, event);
+    // Telnyx' webhooks overtake each other: any of them may be the first we hear of a target.
+    if (event.type === 'call.initiated' || isTarget(name)) onInitiated(d, name, event);
+    const joined = d.s.legs[name];
+    if (joined && event.type !== 'call.initiated') onWebhook(d, name, joined, event);
     return;
   }
   switch (event.type) {
@@ -125,13 +145,14 @@ function onWebhook(d: CallDraft, name: Leg['name'], known: Leg | undefined, even
       onAnswered(d, known);
       return;
     case 'call.bridged':
-      if (d.s.transfer) onBridged(d);
+      // Not of a target that was given up: another transfer may be under way.
+      if (d.s.transfer && !isOver(known)) onBridged(d);
       return;
     case 'call.hangup':
       onHangup(d, known, event);
       return;
     case 'streaming.failed':
-      onStreamFailed(d, known);
+      if (!isTarget(name)) onStreamFailed(d, known);
       return;
     case 'call.speak.ended':
       if (known.phase === 'speaking') hangUp(d, known);
@@ -160,6 +181,7 @@ function onInitiated(d: CallDraft, name: Leg['name'], event: TelnyxEvent): void 
     // The transfer may already have been given up, or the caller may be gone: nobody waits for this leg any more.
     const talking = talkingLeg(d.s);
     if (!d.s.transfer || !talking || isOver(talking)) hangUp(d, leg);
+    else if (talking.phase === 'bridged') updateLeg(d, name, { phase: 'bridged', answered: true });
     return;
   }
   d.fx.push({
@@ -178,9 +200,10 @@ function onHangup(d: CallDraft, leg: Leg, event: Extract<TelnyxEvent, { type: 'c
       leg.phase === 'bridged' ? 'transferred' : event.cause === 'time_limit' ? 'max_duration' : 'caller_hangup';
   }
   const reached = leg.phase === 'bridged';
-  const latest = isTarget(leg.name) && currentTarget(d.s)?.name === leg.name;
+  // A target we hung up ourselves belongs to a transfer that has failed already.
+  const awaited = isTarget(leg.name) && !isOver(leg) && currentTarget(d.s)?.name === leg.name;
   onLegEnded(d, leg);
-  if (latest && !reached && d.s.transfer) transferFailed(d, outcomeOf(event.cause, event.sipCode));
+  if (awaited && !reached && d.s.transfer) transferFailed(d, outcomeOf(event.cause, event.sipCode));
 }
 
 function outcomeOf(cause: string, sipCode: string | undefined): string {
@@ -217,7 +240,7 @@ function onBridged(d: CallDraft): void {
 function transferFailed(d: CallDraft, outcome: string): void {
   const { transfer } = d.s;
   const talking = talkingLeg(d.s);
-  if (!transfer) return;
+  if (!transfer || talking?.phase === 'bridged') return;
   d.s.transfer = undefined;
   d.fx.push({ type: 'event', event: { type: 'transfer.ended', data: { target: transfer.target, outcome } } });
   const target = currentTarget(d.s);
@@ -260,19 +283,25 @@ function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type:
   }
   switch (name) {
     case 'answer':
-      end(d, 'error');
+      // The webhook or the audio may have told that it was carried out, though its answer was lost.
+      if (!leg.answered) end(d, 'error');
       return;
     case 'streamingStart':
       onStreamFailed(d, leg);
       return;
-    case 'transfer':
-      transferFailed(d, 'failed');
+    case 'transfer': {
+      const target = currentTarget(d.s);
+      if (!target || isOver(target)) transferFailed(d, 'failed');
       return;
+    }
     case 'speak':
       if (leg.phase === 'speaking') hangUp(d, leg);
       return;
-    case 'sendDtmf':
     case 'streamingStop':
+      // Two people talk: if Telnyx goes on sending us their voices, we do not listen.
+      d.fx.push({ type: 'closeMedia', leg: leg.name, code: 1000, why: 'bridged' });
+      return;
+    case 'sendDtmf':
       return;
     default:
       unreachable(name);
@@ -377,10 +406,10 @@ function onSignal(d: CallDraft, leg: Leg, signal: DialogueSignal): void {
       end(d, signal.reason);
       return;
     case 'transfer':
-      if (isOver(leg) || leg.phase === 'bridged') return;
+      if (isOver(leg) || leg.phase === 'bridged' || leg.phase === 'speaking' || d.s.transfer) return;
       d.s.transfer = { target: signal.target, to: signal.to };
       updateLeg(d, leg.name, { phase: 'transferring' });
-      cancelTimers(d, leg.name, ['noMedia']);
+      cancelTimers(d, leg.name, ['noMedia', 'restore', 'media', 'start']);
       setStatus(d, 'transferring');
       d.fx.push({ type: 'event', event: { type: 'transfer.started', data: { target: signal.target } } });
       d.fx.push({
@@ -393,7 +422,7 @@ function onSignal(d: CallDraft, leg: Leg, signal: DialogueSignal): void {
           timeLimitSecs: Math.min(14_400, Math.max(30, Math.round(d.s.limits.maxDurationMs / 1000) + 30)),
         },
       });
-      setTimer(d, leg.name, 'transfer', (RING_SECONDS + 10) * 1000);
+      setTimer(d, leg.name, 'transfer', TRANSFER_MS);
       return;
     case 'dtmf':
       sendDtmf(d, leg, signal.digits, signal.toolCallId);
@@ -414,36 +443,29 @@ function onDrain(d: CallDraft, leg: Leg, now: boolean): void {
 
 /** A polite end: the dialogue says its line and signals the hangup; a guard ends the call if it cannot. */
 function wrapUp(d: CallDraft, leg: Leg, reason: 'max_duration' | 'drain'): void {
-  if (isOver(leg)) return;
+  if (isOver(leg) || leg.phase === 'speaking') return;
   d.s.endReason ??= reason;
   d.fx.push({ type: 'dialogue', input: { type: 'wrapUp', reason } });
   setTimer(d, leg.name, 'wrapUp', WRAP_UP_MS);
 }
 
-/** After a restart: what was ringing is answered, what was talking gets a new stream, what was ending ends. */
+/** After a restart: what was ringing is answered, what was talking gets a new stream. */
 function onRecovered(d: CallDraft, leg: Leg): void {
-  const target = currentTarget(d.s);
-  if (leg.phase === 'bridged') {
-    d.fx.push({ type: 'askStatus', leg: leg.name });
-    if (target && target.phase !== 'ended') d.fx.push({ type: 'askStatus', leg: target.name });
-    return;
-  }
-  if (leg.phase === 'ending') {
-    d.fx.push({ type: 'command', leg: leg.name, command: { name: 'hangup' } });
-    if (target && target.phase !== 'ended') hangUp(d, target);
-    return;
-  }
-  if (d.s.transfer) {
-    // Whether the target was reached meanwhile is unknown; Telnyx' webhooks or the timer will tell.
-    setTimer(d, leg.name, 'transfer', (RING_SECONDS + 10) * 1000);
-    return;
-  }
+  if (isOver(leg) || leg.phase === 'bridged') return; // what Telnyx says about each leg comes next
   if (!leg.answered) {
     answer(d, leg);
     return;
   }
+  if (d.s.answeredAt === undefined) announceAnswer(d);
   setTimer(d, leg.name, 'maxDuration', d.s.limits.maxDurationMs);
-  restore(d, leg);
+  if (!d.s.transfer) {
+    restore(d, leg);
+    return;
+  }
+  // Whether the target was reached meanwhile is unknown; Telnyx' webhooks or the timers will tell.
+  setTimer(d, leg.name, 'transfer', TRANSFER_MS);
+  const target = currentTarget(d.s);
+  if (target?.answered && !isOver(target)) setTimer(d, target.name, 'bridge', BRIDGE_MS);
 }
 
 /** Ends every leg; the first reason stands. */

@@ -1,5 +1,5 @@
 import { DeepgramClient, type DeepgramTransport, type DeepgramTransportMessage } from '@deepgram/sdk';
-import { WebSocket, type RawData } from 'ws';
+import { WebSocket, type ClientOptions, type RawData } from 'ws';
 import type { AudioFormat } from '../audio/format.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
@@ -30,6 +30,11 @@ export interface DeepgramSocketEvents {
   failed(failure: ProviderFailure): void;
 }
 
+/** ws 8.23 has the option, its type package does not yet. */
+interface ClientOptionsWithCloseTimeout extends ClientOptions {
+  readonly closeTimeout: number;
+}
+
 /** The part common to the SDK's sockets; the adapters send through the typed rest. */
 interface SdkSocket {
   connect(): unknown;
@@ -51,6 +56,8 @@ const CONNECT_MS = 3_000;
 const PING_EVERY_MS = 5_000;
 const MAX_MISSED_PINGS = 2;
 const MAX_BUFFERED_MS = 1_000;
+/** A server that says it closes but keeps the TCP connection would leave us deaf for ws's default of 30 s. */
+const CLOSE_TIMEOUT_MS = 500;
 /** How long a stream that was told to end may take before its connection is cut. */
 const LINGER_MS = 2_000;
 /** A minute of G.711 in one frame is still accepted. */
@@ -108,12 +115,12 @@ export class DeepgramSocket<S extends SdkSocket> {
   }
 
   get isOpen(): boolean {
-    return this.#state === 'open';
+    return this.#state === 'open' && this.#ws?.readyState === WebSocket.OPEN;
   }
 
   /** Sends through the SDK's typed methods; false when the connection is not open (nothing was sent). */
   send(action: (sdk: S) => void): boolean {
-    if (this.#state !== 'open' || !this.#sdk) return false;
+    if (!this.isOpen || !this.#sdk) return false;
     action(this.#sdk);
     this.#checkBuffer();
     return true;
@@ -158,7 +165,12 @@ export class DeepgramSocket<S extends SdkSocket> {
   }
 
   #createTransport(url: string, headers: Record<string, string>): DeepgramTransport {
-    const ws = new WebSocket(url, { headers, perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES });
+    const ws = new WebSocket(url, {
+      headers,
+      perMessageDeflate: false,
+      maxPayload: MAX_MESSAGE_BYTES,
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    } as ClientOptionsWithCloseTimeout);
     this.#ws = ws;
     let sdkOpened = (): void => undefined;
     ws.on('open', () => {

@@ -50,16 +50,17 @@ export interface AgentScript {
 }
 
 const line = z.string().trim().min(1, 'must not be empty');
-const lines = z.union([line.transform((one) => [one]), z.array(line).min(1, 'must name at least one line')]);
-const phrases = z.union([line.transform((one) => [one]), z.array(line).min(1, 'must name at least one phrase')]);
-const key = z.coerce.string().regex(/^[0-9A-D*#]+$/, 'must be keys of a phone: 0-9, A-D, * and #');
-const keys = z.union([key.transform((one) => [one]), z.array(key)]);
+/** One may be written without the list around it. */
+const oneOrMore = <T extends z.ZodType>(item: T): z.ZodPipe<z.ZodTransform<unknown>, z.ZodArray<T>> =>
+  z.preprocess((value) => (Array.isArray(value) ? (value as unknown) : [value]), z.array(item).min(1));
+const lines = oneOrMore(line);
+const keys = oneOrMore(z.coerce.string().regex(/^[0-9A-D*#]+$/, 'must be keys of a phone: 0-9, A-D, * and #'));
 const listName = z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be lower case letters, digits and _');
 
 const intentSchema = z.strictObject({
-  phrases: phrases.optional(),
+  phrases: lines.optional(),
   pressed: keys.optional(),
-  after: z.union([line.transform((one) => [one]), z.array(line)]).optional(),
+  after: lines.optional(),
   reply: lines.optional(),
   confirm: line.optional(),
   transfer: line.optional(),
@@ -71,11 +72,11 @@ const intentSchema = z.strictObject({
   repeat: z.literal(true, { error: 'can only be true' }).optional(),
 });
 
-const answerSchema = z.strictObject({ phrases, pressed: keys.optional() });
+const answerSchema = z.strictObject({ phrases: lines, pressed: keys.optional() });
 
 const scriptSchema = z.strictObject({
   intents: z.record(line, intentSchema),
-  slots: z.record(listName, z.union([z.array(line).min(1), z.record(line, phrases)])).optional(),
+  slots: z.record(listName, z.union([z.array(line).min(1), z.record(line, lines)])).optional(),
   pronounce: z.record(z.string().regex(/^[a-z']+$/, 'must be one word in lower case'), line).optional(),
   yes: answerSchema.optional(),
   no: answerSchema.optional(),
@@ -213,7 +214,7 @@ function readIntent(
     }
   });
   const pressed = intent.pressed ?? [];
-  if (read.length === 0 && pressed.length === 0) complain(path, 'needs phrases or pressed');
+  if (!intent.phrases && pressed.length === 0) complain(path, 'needs phrases or pressed');
 
   const action = readAction(intent, path, complain);
   const repeats = intent.repeat ?? false;

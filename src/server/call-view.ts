@@ -3,6 +3,7 @@ import { foldFacts } from '../call/facts.ts';
 import type { EndReason, CallStatus } from '../call/inputs.ts';
 import type { TurnRecord } from '../agent/dialogue/inputs.ts';
 import { isoTime } from '../core/clock.ts';
+import type { Session } from '../call/session.ts';
 import type { Journal } from '../journal/reader.ts';
 
 /** A call as `/v1` shows it (contract section 5). Times are ISO 8601. */
@@ -45,6 +46,30 @@ export function callView(journal: Journal, facts: CallFacts = foldFacts(journal.
     endedAt: wall(facts.endedAt),
     endReason: facts.endReason ?? null,
     durationMs: facts.durationMs ?? null,
+    telnyx: {
+      callControlId: leg?.callControlId ?? '',
+      callLegId: leg?.callLegId ?? null,
+      callSessionId: leg?.callSessionId ?? null,
+    },
+  };
+}
+
+/** A live call whose journal cannot be read at the moment. Its answer's wall time stands only there. */
+export function liveView({ callId, createdAt, state, talkingLeg: leg }: Session): CallView {
+  const { direction, status, from, to, agent, endReason } = state;
+  return {
+    id: callId,
+    direction,
+    status,
+    from,
+    to,
+    agent,
+    metadata: {},
+    createdAt,
+    answeredAt: null,
+    endedAt: null,
+    endReason: endReason ?? null,
+    durationMs: null,
     telnyx: {
       callControlId: leg?.callControlId ?? '',
       callLegId: leg?.callLegId ?? null,

@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { PublishedEvent } from '../call/ports.ts';
-import { recoverCall } from '../call/recovery.ts';
 import { CallRegistry, type ReadyAgent } from '../call/registry.ts';
 import type { AgentProviders, CallPorts } from '../call/ports.ts';
 import type { Routing } from '../call/routing.ts';
@@ -11,16 +10,18 @@ import { LandlineError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { JOURNAL_FORMAT, JOURNAL_VERSION } from '../journal/format.ts';
 import { lockDataDir, type DataDirLock } from '../journal/lock.ts';
-import { listLive, readJournal } from '../journal/reader.ts';
-import { createJournalWriter, type JournalWriter } from '../journal/writer.ts';
+import { createJournalWriter } from '../journal/writer.ts';
 import { createTelnyxApi } from '../telnyx/client.ts';
+import type { TelnyxApi } from '../telnyx/commands.ts';
 import { createReplayMemory } from '../telnyx/replay-memory.ts';
 import { createVerifier } from '../telnyx/signature.ts';
+import { CallReader } from './call-reader.ts';
 import { controlApi } from './control-api.ts';
 import { EventBus } from './event-bus.ts';
 import { mediaRoute, websocketSupport } from './media-route.ts';
 import { Metrics } from './metrics.ts';
-import { errorHandler, problemOf, send } from './problem.ts';
+import { answerBadRequest, errorHandler, problemOf, send } from './problem.ts';
+import { Takeover } from './takeover.ts';
 import { webhookRoute } from './webhook-route.ts';
 
 export interface GatewayAgent extends ReadyAgent {
@@ -46,6 +47,8 @@ export interface GatewayOptions {
   readonly maxConcurrentCalls: number;
   readonly apiKeys: readonly string[];
   readonly dataDir: string;
+  /** See `MediaRouteOptions.pingMs`. */
+  readonly mediaPingMs?: number | undefined;
   /** Adds routes of the embedding program before the server listens. */
   readonly extend?: (app: FastifyInstance) => Promise<void>;
 }
@@ -92,10 +95,14 @@ async function start(
   const { clock, log, dataDir, agents } = options;
   const telnyx = createTelnyxApi({ apiKey: options.telnyx.apiKey, baseUrl: options.telnyx.baseUrl, clock, log });
   const journal = createJournalWriter({ dataDir, clock, log });
-  const events = new EventBus(clock);
+  const events = new EventBus(clock, log);
   const wheel = new Wheel(clock);
   let origin = options.publicUrl ?? '';
-  let sessionsEmpty: (() => void) | undefined;
+  /** Told whenever a call has ended or lives on without us. */
+  const waiting = new Set<() => void>();
+  const fewer = (): void => {
+    for (const look of waiting) look();
+  };
 
   const registry: CallRegistry = new CallRegistry({
     clock,
@@ -108,6 +115,9 @@ async function start(
   });
   const metrics = new Metrics({ calls: () => registry.sessions.size, journal: () => journal.state() });
   events.subscribe((event) => metrics.event(event));
+  events.subscribe((event) => {
+    if (event.type === 'call.updated') fewer();
+  });
 
   const openCall = (callId: string, seed: string, agent: string): CallPorts => {
     const providers = agents.get(agent)?.providers ?? [...agents.values()][0]?.providers;
@@ -148,7 +158,7 @@ async function start(
           metrics.underruns(session.media.playout.underruns);
           registry.forget(session);
         }
-        if (registry.sessions.size === 0) sessionsEmpty?.();
+        fewer();
       },
     };
   };
@@ -160,15 +170,39 @@ async function start(
     requestTimeout: 10_000,
     http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
     forceCloseConnections: true,
+    // URLs that no route can be looked up for, and bytes that are not HTTP, never reach the error handler.
+    frameworkErrors: errorHandler(log),
+    clientErrorHandler: answerBadRequest,
   });
   app.setErrorHandler(errorHandler(log));
   app.setNotFoundHandler((request, reply) =>
     send(reply, problemOf('not_found', `there is no ${request.method} ${request.url.split('?')[0] ?? ''} here`)),
   );
   await websocketSupport(app);
-  await app.register(webhookRoute({ registry, verifier, memory: createReplayMemory(), clock, log, metrics }));
-  await app.register(mediaRoute({ registry, clock, log, metrics }));
-  await app.register(controlApi({ clock, registry, agents, events, journal, dataDir, apiKeys: options.apiKeys }));
+  const takeover = await Takeover.read({
+    log,
+    dataDir,
+    wall: () => clock.wall(),
+    archive: (callId) => journal.archive(callId),
+  });
+  events.startAfter(takeover.lastEventId);
+  const memory = createReplayMemory();
+  for (const id of takeover.webhookIds) memory.seen(id, clock.mono());
+  let recovered = Promise.resolve();
+  await app.register(webhookRoute({ registry, takeover, verifier, memory, clock, log, metrics }));
+  await app.register(mediaRoute({ registry, clock, log, metrics, pingMs: options.mediaPingMs }));
+  await app.register(
+    controlApi({
+      clock,
+      registry,
+      agents,
+      events,
+      reader: new CallReader({ clock, registry, journal, dataDir }),
+      dataDir,
+      apiKeys: options.apiKeys,
+      recovered: () => recovered,
+    }),
+  );
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const failed = journal.state().failed;
@@ -188,8 +222,12 @@ async function start(
   await options.extend?.(app);
 
   const release = async (): Promise<void> => {
+    // What still lives (a bridged pair, a hangup that Telnyx did not confirm) is the next process' to take over.
+    for (const session of registry.sessions.values()) session.leave();
     wheel.stop();
     telnyx.close();
+    // A server closes only when its last connection has; upgraded ones are not closed with the others.
+    for (const socket of app.websocketServer.clients) socket.terminate();
     await app.close();
     await journal.stop();
     lock.release();
@@ -202,15 +240,22 @@ async function start(
   }
   const { port } = app.server.address() as AddressInfo;
   if (origin === '') origin = `http://${options.host}:${port}`;
-  const recovered = recover(options, registry, telnyx, journal, openCall);
+  recovered = takeover
+    .run({ telnyx, registry, agents, open: openCall })
+    .then(() => reportStrangers(options, registry, telnyx));
   const emptied = async (ms: number): Promise<boolean> => {
     if (countActive(registry) === 0) return true;
     return new Promise<boolean>((resolve) => {
-      const timer = clock.after(ms, () => resolve(false));
-      sessionsEmpty = () => {
-        timer.cancel();
-        resolve(true);
+      const timer = clock.after(ms, () => end(false));
+      const look = (): void => {
+        if (countActive(registry) === 0) end(true);
       };
+      const end = (isEmpty: boolean): void => {
+        timer.cancel();
+        waiting.delete(look);
+        resolve(isEmpty);
+      };
+      waiting.add(look);
     });
   };
   const postAll = (now: boolean): void => {
@@ -249,43 +294,18 @@ function countActive(registry: CallRegistry): number {
   return [...registry.sessions.values()].filter((session) => session.talkingLeg?.phase !== 'bridged').length;
 }
 
-/** Every live journal of an earlier process: its call goes on, or its books are closed. */
-async function recover(
-  options: GatewayOptions,
-  registry: CallRegistry,
-  telnyx: ReturnType<typeof createTelnyxApi>,
-  journal: JournalWriter,
-  open: (callId: string, seed: string, agent: string) => CallPorts,
-): Promise<void> {
-  const { clock, log, agents, dataDir } = options;
-  const known = new Set<string>();
-  await Promise.all(
-    (await listLive(dataDir)).map(async ({ callId, path }) => {
-      if (registry.sessions.has(callId)) return;
-      try {
-        const file = await readJournal(path);
-        if (file.ended) {
-          journal.archive(callId);
-          return;
-        }
-        const { head } = file;
-        await recoverCall(file, {
-          log,
-          telnyx,
-          registry,
-          agents,
-          wallSince: (_file, facts) => Math.max(0, clock.wall() - (head.wallMs + facts.t)),
-          open,
-        });
-        for (const leg of Object.values(registry.sessions.get(callId)?.state.legs ?? {})) known.add(leg.callControlId);
-      } catch (thrown) {
-        log.error({ callId, error: messageOf(thrown) }, 'this journal cannot be taken over; it stays in journal/live');
-      }
-    }),
-  );
+/** Legs that Telnyx has up for us and no journal here explains: said, not touched, they may be another gateway's. */
+async function reportStrangers(options: GatewayOptions, registry: CallRegistry, telnyx: TelnyxApi): Promise<void> {
   const connection = options.telnyx.connectionId;
-  const active = connection === undefined ? undefined : await telnyx.activeCalls(connection);
-  const strangers = active?.filter((call) => !known.has(call.callControlId)) ?? [];
-  if (strangers.length > 0)
-    log.warn({ calls: strangers.length }, 'calls are up on this connection that no journal here knows');
+  if (connection === undefined) return;
+  const active = (await telnyx.activeCalls(connection)) ?? [];
+  const known = new Set(
+    [...registry.sessions.values()].flatMap((session) =>
+      Object.values(session.state.legs).map((leg) => leg.callControlId),
+    ),
+  );
+  const strangers = active.filter((call) => !known.has(call.callControlId));
+  if (strangers.length > 0) {
+    options.log.warn({ calls: strangers.length }, 'calls are up on this connection that no journal here knows');
+  }
 }

@@ -1,6 +1,5 @@
-import websocket from '@fastify/websocket';
+import websocket, { type WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { WebSocket } from 'ws';
 import type { CallRegistry, MediaTicket } from '../call/registry.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
@@ -12,6 +11,8 @@ export interface MediaRouteOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** A peer that has not answered a ping by the next one is gone; 5000. */
+  readonly pingMs?: number | undefined;
 }
 
 /** Told to a request that should have been an upgrade: something between Telnyx and us removes the header. */
@@ -19,7 +20,8 @@ export const NO_UPGRADE = 'this URL speaks WebSocket only, and no upgrade arrive
 /** Told to an upgrade without a good token. */
 export const BAD_TOKEN = 'this media URL is unknown, used or over';
 
-const PING_MS = 15_000;
+/** A half-open socket is found within 10 s: before the no-media watchdog ends its call, which a new stream can save. */
+const PING_MS = 5_000;
 /** A socket that does not finish its closing handshake is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
 const MAX_BINARY = 10;
@@ -44,41 +46,41 @@ export const SOCKET_LIMITS: SocketLimits = {
 
 /** `GET /media/<token>`: one upgrade per token; anything else is refused before the upgrade (contract section 4). */
 export function mediaRoute(options: MediaRouteOptions): (app: FastifyInstance) => Promise<void> {
-  const { registry, clock, log, metrics } = options;
+  const { registry, metrics } = options;
   return async (app) => {
     const tickets = new WeakMap<FastifyRequest, MediaTicket>();
-    app.get<{ Params: { token: string } }>(
-      '/media/:token',
-      {
-        websocket: true,
-        // The token is a secret: the path stays out of the request log.
-        logLevel: 'silent',
-        preValidation: async (request) => {
-          const ticket = request.ws ? registry.redeem(request.params.token) : undefined;
-          if (!ticket) {
-            metrics.mediaRefused();
-            throw new LandlineError('media_token_invalid', request.ws ? BAD_TOKEN : NO_UPGRADE);
-          }
-          tickets.set(request, ticket);
-        },
-      },
-      (socket, request) => {
+    const redeem = async (request: FastifyRequest<{ Params: { '*'?: string } }>): Promise<void> => {
+      const ticket = request.ws ? registry.redeem(request.params['*'] ?? '') : undefined;
+      if (!ticket) {
+        metrics.mediaRefused();
+        throw new LandlineError('media_token_invalid', request.ws ? BAD_TOKEN : NO_UPGRADE);
+      }
+      tickets.set(request, ticket);
+    };
+    // Everything below /media, so that a token of any length and shape is refused in the same words.
+    for (const url of ['/media', '/media/*']) {
+      app.get<{ Params: { '*'?: string } }>(url, { websocket: true, preValidation: redeem }, (socket, request) => {
         const ticket = tickets.get(request);
-        if (ticket) serve(socket, ticket, clock, log);
+        if (ticket) serve(socket, ticket, options);
         else socket.terminate();
-      },
-    );
+      });
+    }
   };
 }
 
-function serve(socket: WebSocket, { session, leg, epoch }: MediaTicket, clock: Clock, log: Log): void {
+function serve(socket: WebSocket, { session, leg, epoch }: MediaTicket, options: MediaRouteOptions): void {
+  const { clock, log, pingMs = PING_MS } = options;
   let alive = true;
   let binary = 0;
   let ping: TimerHandle | undefined;
   const beat = (): void => {
-    ping = clock.after(PING_MS, () => {
-      // Half-open: two pings without a pong. The close event brings the call its new stream.
-      if (!alive) socket.terminate();
+    ping = clock.after(pingMs, () => {
+      if (!alive) {
+        // Half-open. The close event brings the call its new stream.
+        log.warn({ callId: session.callId }, 'media socket does not answer pings; closed');
+        socket.terminate();
+        return;
+      }
       alive = false;
       socket.ping();
       beat();
@@ -112,9 +114,20 @@ function serve(socket: WebSocket, { session, leg, epoch }: MediaTicket, clock: C
 
 /** Registers the WebSocket support once per server. */
 export async function websocketSupport(app: FastifyInstance): Promise<void> {
+  // The plugin would accept an upgrade on every route and close it again.
+  const urls = new Set<string>();
+  app.addHook('onRoute', (route) => {
+    if (route.websocket === true) urls.add(route.url);
+  });
   await app.register(websocket, {
     options: SOCKET_LIMITS,
     // By default every live socket would be closed when the server closes: all calls at once.
     preClose: (done: () => void) => done(),
+  });
+  app.addHook('onRequest', async (request) => {
+    const { url } = request.routeOptions;
+    if (request.ws && url !== undefined && !urls.has(url)) {
+      throw new LandlineError('not_found', 'there is no WebSocket here');
+    }
   });
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ZodError } from 'zod';
 import { LandlineError, type ErrorCode } from '../core/errors.ts';
@@ -54,8 +55,22 @@ export function send(reply: FastifyReply, problem: Problem): FastifyReply {
   return reply.code(problem.status).type('application/problem+json').send(problem);
 }
 
+/** What is not HTTP is answered as far as the socket still takes an answer, and its connection ends. */
+export function answerBadRequest(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (socket.destroyed || error.code === 'ECONNRESET') return;
+  const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const detail = isLate ? 'the request did not arrive within 10 s' : `this is not an HTTP request: ${error.message}`;
+  const problem = JSON.stringify(problemOf('request_invalid', detail));
+  if (socket.writable) {
+    socket.write(
+      `HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(problem)}\r\nconnection: close\r\n\r\n${problem}`,
+    );
+  }
+  socket.destroySoon();
+}
+
 function toProblem(error: unknown, request: FastifyRequest, log: Log): Problem {
-  if (error instanceof LandlineError) return problemOf(error.code, error.message);
+  if (error instanceof LandlineError && STATUS[error.code] !== undefined) return problemOf(error.code, error.message);
   if (error instanceof ZodError) {
     const detail = error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`).join('; ');
     return problemOf('request_invalid', detail);

@@ -8,9 +8,12 @@ import type { Verifier } from '../telnyx/signature.ts';
 import { parseWebhook } from '../telnyx/webhooks.ts';
 import type { Metrics } from './metrics.ts';
 import { problemOf, send } from './problem.ts';
+import type { Takeover } from './takeover.ts';
 
 export interface WebhookRouteOptions {
   readonly registry: CallRegistry;
+  /** Calls of an earlier process: their webhooks wait until they are ours. */
+  readonly takeover: Pick<Takeover, 'settled'>;
   readonly verifier: Verifier;
   readonly memory: ReplayMemory;
   readonly clock: Clock;
@@ -25,7 +28,8 @@ const JOURNAL_PATIENCE_MS = 50;
 
 /** `POST /webhooks/telnyx`: verify the raw bytes, note, answer, and only then let the call work (contract section 4). */
 export function webhookRoute(options: WebhookRouteOptions): (app: FastifyInstance) => Promise<void> {
-  const { registry, verifier, memory, clock, log, metrics } = options;
+  const { registry, takeover, verifier, memory, clock, log, metrics } = options;
+  const refused = seldom(clock, log);
   return async (app) => {
     // In this plugin only: the signature covers the exact bytes, whatever the content type says.
     app.removeAllContentTypeParsers();
@@ -40,16 +44,17 @@ export function webhookRoute(options: WebhookRouteOptions): (app: FastifyInstanc
       });
       if (!verdict.ok) {
         metrics.webhook(verdict.reason);
-        log.warn({ reason: verdict.reason }, 'webhook refused');
+        refused({ reason: verdict.reason }, 'webhook refused');
         throw new LandlineError('webhook_signature_invalid', SIGNATURE_HELP[verdict.reason]);
       }
       const parsed = parseWebhook(body);
       if (!parsed.ok) {
         metrics.webhook('malformed');
-        log.warn({ reason: parsed.reason }, 'webhook malformed');
+        refused({ reason: parsed.reason }, 'webhook malformed');
         throw new LandlineError('webhook_malformed', parsed.reason);
       }
       const { event } = parsed;
+      await takeover.settled(event);
       // A 503 asks Telnyx to try again or elsewhere, so an event that is refused is not remembered as seen.
       if (
         event.type === 'call.initiated' &&
@@ -77,6 +82,21 @@ export function webhookRoute(options: WebhookRouteOptions): (app: FastifyInstanc
       });
       return reply.code(200).send();
     });
+  };
+}
+
+/** One warning in ten seconds, with what was left out since the last: a flood must not become a flood of lines. */
+function seldom(clock: Clock, log: Log): Log['warn'] {
+  let nextAt = -Infinity;
+  let leftOut = 0;
+  return (fields, message) => {
+    if (clock.mono() < nextAt) {
+      leftOut += 1;
+      return;
+    }
+    log.warn({ ...fields, ...(leftOut > 0 ? { leftOut } : {}) }, message);
+    nextAt = clock.mono() + 10_000;
+    leftOut = 0;
   };
 }
 

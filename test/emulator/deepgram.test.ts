@@ -749,6 +749,26 @@ describe('faults', () => {
     client.ws.terminate();
   });
 
+  test('speak slower than real time', async () => {
+    const clock = new VirtualClock();
+    const emulator = await start({ clock });
+    emulator.breakNext({ kind: 'slow', speed: 0.5 });
+    const client = connect(emulator, SPEAK_V1);
+    await client.got('Metadata');
+    client.send({ type: 'Speak', text: 'One two three.' });
+    client.send({ type: 'Flush' });
+    await until(() => clock.pending > 0);
+    const seconds = speech('One two three.').length / 8000;
+    clock.advance(seconds * 1000);
+    await client.got('audio');
+    const sent = (): number =>
+      emulator.connections[0]!.frames.reduce((sum, frame) => sum + (frame.kind === 'audio' ? frame.bytes : 0), 0);
+    expect(sent()).toBeLessThan(seconds * 8000 * 0.75);
+    clock.advance(seconds * 1000);
+    await client.got('Flushed');
+    expect(sent()).toBe(seconds * 8000);
+  });
+
   test('send junk before the greeting', async () => {
     const { emulator, connect: dial } = await open(SPEAK_V1);
     emulator.breakNext({ kind: 'junk', frames: ['{"type":"Nonsense"}', Uint8Array.of(1, 2, 3)] });

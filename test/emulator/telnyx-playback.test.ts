@@ -170,6 +170,17 @@ describe('timeline', () => {
     );
   });
 
+  it('cuts wide audio at whole samples', () => {
+    const wide = formatOf('L16', 16000);
+    const timeline = new Timeline();
+    timeline.put(0, fromSamples(wide, Int16Array.of(1, 2, 3, 4)), wide);
+    timeline.cut(3);
+    const heard = new Int16Array(4);
+    timeline.mixInto(heard, 0);
+
+    expect([...heard]).toEqual([1, 2, 3, 0]);
+  });
+
   it('adds sources up and saturates', () => {
     const ear = new Ear();
     const linear = formatOf('L16', 8000);
@@ -282,6 +293,29 @@ describe('scheduler', () => {
 
     expect(ran).toEqual(['after']);
     expect(thrown).toHaveLength(1);
+  });
+
+  it('waits for distant tasks without a timer Node cannot hold', () => {
+    const asked: number[] = [];
+    const clock = new VirtualClock();
+    const scheduler = new Scheduler(
+      {
+        mono: () => clock.mono(),
+        wall: () => clock.wall(),
+        after(ms, run) {
+          asked.push(ms);
+          return clock.after(ms, run);
+        },
+      },
+      () => undefined,
+    );
+    const ran: string[] = [];
+    scheduler.after(Infinity, () => expect.unreachable());
+    scheduler.after(2 ** 32, () => ran.push('distant'));
+    clock.advance(2 ** 32 + 1);
+
+    expect(ran).toEqual(['distant']);
+    expect(Math.max(...asked)).toBeLessThan(2 ** 31);
   });
 
   it('runs nothing after stop', () => {

@@ -6,6 +6,9 @@ interface Task {
   run: (() => void) | undefined;
 }
 
+/** Node takes a longer timeout for one of 1 ms; waking for nothing once in a while is harmless. */
+const LONGEST_MS = 2 ** 30;
+
 /**
  * One timer for everything of all calls. Tasks have absolute deadlines and run in due order; what is late runs at once,
  * so that a stalled process catches up and no 20 ms frame is ever lost. Per-call timers drift and cost far more.
@@ -56,7 +59,7 @@ export class Scheduler {
     if (!first || (this.#timer && this.#timerDue <= first.due)) return;
     this.#timer?.cancel();
     this.#timerDue = first.due;
-    this.#timer = this.#clock.after(Math.max(0, first.due - this.now()), () => this.#wake());
+    this.#timer = this.#clock.after(Math.min(LONGEST_MS, Math.max(0, first.due - this.now())), () => this.#wake());
   }
 
   #wake(): void {

@@ -96,6 +96,12 @@ async function loadRecognizer(
   }
 }
 
+/** Many models write capitals only. */
+function readable(text: string): string {
+  const trimmed = text.trim();
+  return trimmed === trimmed.toUpperCase() ? trimmed.toLowerCase() : trimmed;
+}
+
 function missing(message: string): ProviderFailure {
   return { kind: 'missing', message, retryable: false };
 }
@@ -122,7 +128,7 @@ function openStream(
       samples: Float32Array.from(samples, (sample) => sample / 32768),
     });
     while (recognizer.isReady(stream)) recognizer.decode(stream);
-    const now = recognizer.getResult(stream).text.trim();
+    const now = readable(recognizer.getResult(stream).text);
     const isEnd = recognizer.isEndpoint(stream);
     if (now !== '' && text === '') emit({ type: 'sttSpeechStarted' });
     if (now !== '' && now !== text) emit({ type: 'sttPartial', text: now });
@@ -134,10 +140,10 @@ function openStream(
   };
 
   const guarded = (samples: Int16Array): void => {
+    if (over) return;
     try {
       hear(samples);
     } catch (error) {
-      if (over) return;
       over = true;
       emit({ type: 'sttFailed', failure: { kind: 'server', message: `sherpa: ${messageOf(error)}`, retryable: true } });
     }
@@ -153,13 +159,13 @@ function openStream(
     recognizer = loaded;
     stream = loaded.createStream();
     emit({ type: 'sttOpened' });
-    for (const samples of early.splice(0)) if (!over) guarded(samples);
+    for (const samples of early.splice(0)) guarded(samples);
   });
 
   return {
     endsTurns: true,
     write(bytes) {
-      if (!over) guarded(decoder.decode(bytes));
+      guarded(decoder.decode(bytes));
     },
     beginUtterance: () => undefined,
     finishUtterance: () => undefined,
