@@ -60,81 +60,115 @@ export class ProviderDesk {
   /** Caller audio, in order, original bytes. */
   hear(bytes: Uint8Array): void {
     this.#remember(bytes);
-    this.#ear?.stream.write(bytes);
+    this.#tellEar((stream) => stream.write(bytes));
   }
 
   /** The law of the caller's audio was not what it was said to be: the recogniser starts again with the right one. */
   reopenEars(): void {
     const number = this.#ear?.number;
-    if (number === undefined) return;
-    this.#ear?.stream.close();
-    this.#openEar(number, true);
+    if (number !== undefined) this.#openEar(number, true);
   }
 
   run(effect: ProviderEffect): void {
     switch (effect.type) {
       case 'sttOpen':
-        this.#ear?.stream.close();
         this.#openEar(effect.stream, effect.stream > 1);
         return;
       case 'sttBegin':
-        if (this.#ear?.number === effect.stream) this.#ear.stream.beginUtterance(effect.utterance);
+        if (this.#ear?.number === effect.stream) this.#tellEar((stream) => stream.beginUtterance(effect.utterance));
         return;
       case 'sttFinish':
-        if (this.#ear?.number === effect.stream) this.#ear.stream.finishUtterance(effect.utterance);
+        if (this.#ear?.number === effect.stream) this.#tellEar((stream) => stream.finishUtterance(effect.utterance));
         return;
       case 'sttClose':
-        if (this.#ear?.number !== effect.stream) return;
-        this.#ear.stream.close();
-        this.#ear = undefined;
+        if (this.#ear?.number === effect.stream) this.#closeEar();
         return;
       case 'llmWarm':
-        this.#providers.llm.warm();
+        quietly(() => this.#providers.llm.warm());
         return;
       case 'llmStart':
         this.#think(effect);
         return;
       case 'llmAbort':
-        if (this.#thought?.number !== effect.generation) return;
-        this.#thought.generation.abort();
-        this.#thought = undefined;
+        if (this.#thought?.number === effect.generation) this.#forgetThought();
         return;
       case 'ttsOpen':
         this.#openVoice(effect.session);
         return;
       case 'ttsBegin':
         this.#speaking = { utterance: effect.utterance, turn: effect.turn, begun: false };
-        this.#voice?.session.begin(effect.utterance);
+        this.#tellVoice((session) => session.begin(effect.utterance));
         return;
       case 'ttsText':
-        this.#voice?.session.text(effect.text);
+        this.#tellVoice((session) => session.text(effect.text));
         return;
       case 'ttsEnd':
-        this.#voice?.session.end();
+        this.#tellVoice((session) => session.end());
         return;
       case 'ttsCancel':
         this.#speaking = undefined;
-        this.#voice?.session.cancel(effect.heardMs);
+        this.#tellVoice((session) => session.cancel(effect.heardMs));
         return;
       case 'ttsClose':
-        if (this.#voice?.number !== effect.session) return;
-        this.#voice.session.close();
-        this.#voice = undefined;
+        if (this.#voice?.number === effect.session) this.#closeVoice();
     }
   }
 
   /** Everything is closed exactly once; nothing is told afterwards. */
   close(): void {
     this.#closed = true;
-    this.#ear?.stream.close();
-    this.#thought?.generation.abort();
-    this.#voice?.session.close();
-    this.#ear = this.#thought = this.#voice = this.#speaking = undefined;
+    this.#closeEar();
+    this.#forgetThought();
+    this.#closeVoice();
     this.#memory = [];
+  }
+
+  #tellEar(tell: (stream: SttStream) => void): void {
+    const ear = this.#ear;
+    if (!ear) return;
+    try {
+      tell(ear.stream);
+    } catch (thrown) {
+      this.#closeEar();
+      this.#sink.input({ type: 'stt', stream: ear.number, event: { type: 'sttFailed', failure: failureOf(thrown) } });
+    }
+  }
+
+  #closeEar(): void {
+    const ear = this.#ear;
+    this.#ear = undefined;
+    quietly(() => ear?.stream.close());
+  }
+
+  #forgetThought(): void {
+    const thought = this.#thought;
+    this.#thought = undefined;
+    quietly(() => thought?.generation.abort());
+  }
+
+  #tellVoice(tell: (session: TtsSession) => void): void {
+    const voice = this.#voice;
+    if (!voice) return;
+    const utterance = this.#speaking?.utterance;
+    try {
+      tell(voice.session);
+    } catch (thrown) {
+      this.#closeVoice();
+      const about = utterance === undefined ? {} : { utterance };
+      const event = { type: 'ttsFailed', failure: failureOf(thrown), ...about } as const;
+      this.#sink.input({ type: 'tts', session: voice.number, event });
+    }
+  }
+
+  #closeVoice(): void {
+    const voice = this.#voice;
+    this.#voice = this.#speaking = undefined;
+    quietly(() => voice?.session.close());
   }
 
   #openEar(number: number, again: boolean): void {
     const format = this.#sink.inboundFormat();
+    this.#closeEar();
     try {
       const stream = this.#providers.stt.open({ format, language: this.#sink.language, keyterms: [] }, (event) => {
         if (this.#closed || (this.#ear && this.#ear.number !== number)) return;
@@ -146,6 +180,7 @@ export class ProviderDesk {
       // A stream that takes over in the middle of a sentence hears its unanswered beginning too.
       if (again && stream.endsTurns) for (const bytes of this.#memory) stream.write(bytes);
     } catch (thrown) {
+      this.#closeEar();
       this.#sink.input({ type: 'stt', stream: number, event: { type: 'sttFailed', failure: failureOf(thrown) } });
     }
   }
@@ -164,8 +199,7 @@ export class ProviderDesk {
 
   #think(effect: Extract<ProviderEffect, { type: 'llmStart' }>): void {
     const number = effect.generation;
-    this.#thought?.generation.abort();
-    this.#thought = undefined;
+    this.#forgetThought();
     try {
       const generation = this.#providers.llm.generate({ messages: effect.messages, tools: effect.tools }, (event) => {
         if (!this.#closed) this.#sink.input({ type: 'llm', generation: number, event });
@@ -177,8 +211,7 @@ export class ProviderDesk {
   }
 
   #openVoice(number: number): void {
-    this.#voice?.session.close();
-    this.#speaking = undefined;
+    this.#closeVoice();
     try {
       const session = this.#providers.tts.open(
         { format: this.#sink.outbound, language: this.#sink.language },
@@ -201,6 +234,15 @@ export class ProviderDesk {
     const first = !speaking.begun;
     speaking.begun = true;
     this.#sink.audio(speaking.utterance, speaking.turn, event.bytes, first);
+  }
+}
+
+/** Runs what has no outcome that matters: an adapter that throws at its end has ended. */
+function quietly(run: () => void): void {
+  try {
+    run();
+  } catch {
+    // The call goes on without it.
   }
 }
 

@@ -9,7 +9,7 @@ import type { LegName } from './inputs.ts';
 import type { CallPorts } from './ports.ts';
 import { agentFor, type Routing } from './routing.ts';
 import { Session, type SessionOptions } from './session.ts';
-import type { CallLimits, CallState } from './state.ts';
+import { declaredCodec, type CallLimits } from './state.ts';
 
 /** An agent ready to take calls. */
 export interface ReadyAgent {
@@ -124,12 +124,11 @@ export class CallRegistry {
       const leg = session.legOf(event.callControlId, event.callLegId);
       if (leg) return { session, leg };
     }
-    if (event.type !== 'call.initiated' || event.direction !== 'outgoing' || event.callSessionId === undefined)
-      return undefined;
+    if (event.callSessionId === undefined || !tellsOfTarget(event) || this.#isOver(event)) return undefined;
     for (const session of this.#sessions.values()) {
-      if (Object.values(session.state.legs).some((leg) => leg.callSessionId === event.callSessionId)) {
-        return { session, leg: session.nextTargetName() };
-      }
+      if (!Object.values(session.state.legs).some((leg) => leg.callSessionId === event.callSessionId)) continue;
+      // Only `call.initiated` says that a leg is outgoing; for the others a transfer must be under way.
+      if (event.type === 'call.initiated' || session.state.transfer) return { session, leg: session.nextTargetName() };
     }
     return undefined;
   }
@@ -142,19 +141,18 @@ export class CallRegistry {
       this.#bury(event.callLegId);
       return 'ended';
     }
-    if (event.type !== 'call.initiated') {
-      log.debug({ event: event.type === 'other' ? event.eventType : event.type }, 'webhook for no live call');
-      return 'unknown';
-    }
-    if (this.#isBuried(event.callControlId) || this.#isBuried(event.callLegId)) return 'ended';
-    if (event.direction === 'outgoing') {
+    if (this.#isOver(event)) return 'ended';
+    if (tellsOfTarget(event) && this.#isBuried(event.callSessionId)) {
       // A leg of a call that ended meanwhile: nobody is there to talk to it.
-      if (!this.#isBuried(event.callSessionId)) return 'unknown';
       log.warn({}, 'a leg of an ended call came up; hung up');
+      this.#bury(event.callControlId);
+      this.#bury(event.callLegId);
       telnyx.send(event.callControlId, createIds(randomSeed()).uuid('command'), { name: 'hangup' }, () => undefined);
       return 'ended';
     }
-    return this.#inbound(event, onJournaled);
+    if (event.type === 'call.initiated' && event.direction === 'incoming') return this.#inbound(event, onJournaled);
+    log.debug({ event: event.type === 'other' ? event.eventType : event.type }, 'webhook for no live call');
+    return 'unknown';
   }
 
   #inbound(event: TelnyxEvent & { type: 'call.initiated' }, onJournaled: () => void): WebhookVerdict {
@@ -230,13 +228,14 @@ export class CallRegistry {
   #isBuried(id: string | undefined): boolean {
     return id !== undefined && this.#tombstones.has(id);
   }
+
+  #isOver(event: TelnyxEvent): boolean {
+    return this.#isBuried(event.callControlId) || this.#isBuried(event.callLegId);
+  }
 }
 
-/** The first of PCMU and PCMA that the far side offers; PCMU when it does not say (contract section 4). */
-function declaredCodec(offered: readonly string[]): CallState['declared'] {
-  for (const codec of offered) {
-    const name = codec.toUpperCase();
-    if (name === 'PCMU' || name === 'PCMA') return name;
-  }
-  return 'PCMU';
+/** May this be the first that is heard of a leg we had Telnyx dial? Webhooks overtake each other. */
+function tellsOfTarget(event: TelnyxEvent): boolean {
+  if (event.type === 'call.initiated') return event.direction === 'outgoing';
+  return event.type === 'call.answered' || event.type === 'call.bridged' || event.type === 'call.hangup';
 }

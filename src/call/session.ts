@@ -66,12 +66,13 @@ export class Session implements Timed {
   readonly #desk: ProviderDesk;
   readonly #timers = new TimerHeap();
   readonly #digits = new DigitMerge();
-  readonly #inbox: { readonly t: number; readonly run: () => void }[] = [];
+  readonly #inbox: { readonly t: number; readonly run: () => void; readonly stalled: boolean }[] = [];
   readonly #t0: number;
   #t: number;
   #seq: number;
   #busy = false;
   #faults = 0;
+  #endTold = false;
   #closed = false;
 
   constructor(options: SessionOptions) {
@@ -133,12 +134,17 @@ export class Session implements Timed {
   /** The wheel says that something is due. */
   advance(now: number): void {
     const late = now - this.due;
-    if (late > STALL_MS && late !== Infinity) this.post({ type: 'stalled', ms: Math.round(late) });
-    else this.#enter(now - this.#t0, () => undefined);
+    const t = now - this.#t0;
+    if (late <= STALL_MS || late === Infinity) this.#enter(t, () => undefined);
+    else this.#enter(t, () => this.#take({ type: 'stalled', ms: Math.round(late) }), true);
   }
 
   /** Telnyx opened the socket of stream `epoch`. */
   mediaOpened(leg: LegName, epoch: number, socket: MediaSocket): void {
+    if (this.#closed || this.#state.legs[leg]?.epoch !== epoch) {
+      socket.close(1001, 'superseded');
+      return;
+    }
     this.#media.attach(epoch, socket);
     this.post({ type: 'mediaOpened', leg, epoch });
   }
@@ -173,21 +179,27 @@ export class Session implements Timed {
     return this.#ports.clock.mono() - this.#t0;
   }
 
-  /** One thing at a time, in order. A throw in here ends this call and nothing else. */
-  #enter(t: number, run: () => void): void {
+  /**
+   * One thing at a time, in order. A throw in here ends this call and nothing else.
+   *
+   * @param stalled nothing could be sent until now: the caller has heard a gap, and speech goes on from here instead of in
+   * one burst.
+   */
+  #enter(t: number, run: () => void, stalled = false): void {
     if (this.#closed) return;
     if (this.#inbox.length >= MAX_INBOX) {
-      this.#fault(new Error('more than 256 inputs wait for each other'));
+      if (this.#faults === 0) this.#fault(new Error('more than 256 inputs wait for each other'));
       return;
     }
-    this.#inbox.push({ t, run });
+    this.#inbox.push({ t, run, stalled });
     if (this.#busy) return;
     this.#busy = true;
     try {
       for (let next = this.#inbox.shift(); next && !this.#isClosed(); next = this.#inbox.shift()) {
         try {
+          if (next.stalled) this.#media.advance(next.t);
           this.#advanceTo(next.t);
-          next.run();
+          if (!this.#isClosed()) next.run();
         } catch (thrown) {
           this.#fault(thrown);
         }
@@ -387,6 +399,7 @@ export class Session implements Timed {
   }
 
   #publish(event: PublicEvent): void {
+    if (event.type === 'call.ended') this.#endTold = true;
     const id = this.#ports.eventId();
     const record = {
       k: 'ev',
@@ -468,35 +481,50 @@ export class Session implements Timed {
       { error: messageOf(thrown), stack: thrown instanceof Error ? thrown.stack : undefined },
       'call fault',
     );
-    // The first fault ends the call in order; if that throws too, the call is let go of with its legs ordered down.
-    if (this.#faults === 1)
-      this.#inbox.push({ t: this.#t, run: () => this.#take({ type: 'fault', message: messageOf(thrown) }) });
-    else if (this.#faults === 2) this.#abandon();
+    // The first fault ends the call in order, before anything else that waits; if that throws too, or there is nothing
+    // left to end, the call is let go of.
+    if (this.#faults === 1 && !this.#state.finished && talkingLeg(this.#state)) {
+      const run = (): void => this.#take({ type: 'fault', message: messageOf(thrown) });
+      this.#inbox.unshift({ t: this.#t, run, stalled: false });
+    } else if (!this.#closed) this.#abandon();
   }
 
+  /** Everything is closed as far as it can be, and the legs are ordered down. */
   #abandon(): void {
-    for (const leg of Object.values(this.#state.legs)) {
-      if (leg.phase !== 'ended')
-        this.#ports.telnyx.send(leg.callControlId, this.#ids.uuid('command'), { name: 'hangup' }, () => undefined);
+    const { legs, answeredAt, endReason } = this.#state;
+    const reason = endReason ?? 'error';
+    this.#state = { ...this.#state, status: 'ended', finished: true, endReason: reason };
+    for (const leg of Object.values(legs)) {
+      if (leg.phase === 'ended') continue;
+      this.#attempt(() =>
+        this.#ports.telnyx.send(leg.callControlId, this.#ids.uuid('command'), { name: 'hangup' }, () => undefined),
+      );
     }
-    this.#state = { ...this.#state, status: 'ended', finished: true, endReason: 'error' };
+    const durationMs = answeredAt === undefined ? 0 : Math.round(this.#t - answeredAt);
+    if (!this.#endTold) this.#attempt(() => this.#publish({ type: 'call.ended', data: { reason, durationMs } }));
     this.#finish();
   }
 
+  /** The last thing a call does. Whatever of it throws, the rest is done. */
   #finish(): void {
-    this.#desk.close();
-    this.#media.recorder.flush();
-    this.#media.close(1000, 'call ended');
     this.#closed = true;
     this.#inbox.length = 0;
-    this.#ports.wheel.remove(this);
-    this.#ports.journal.close({
-      k: 'end',
-      s: ++this.#seq,
-      t: this.#t,
-      d: { type: 'end', reason: this.#state.endReason ?? 'error' },
-    });
-    this.#ports.finished();
+    const s = ++this.#seq;
+    const d = { type: 'end', reason: this.#state.endReason ?? 'error' };
+    this.#attempt(() => this.#desk.close());
+    this.#attempt(() => this.#media.recorder.flush());
+    this.#attempt(() => this.#media.close(1000, 'call ended'));
+    this.#attempt(() => this.#ports.wheel.remove(this));
+    this.#attempt(() => this.#ports.journal.close({ k: 'end', s, t: this.#t, d }));
+    this.#attempt(() => this.#ports.finished());
+  }
+
+  #attempt(run: () => void): void {
+    try {
+      run();
+    } catch (thrown) {
+      this.#log.error({ error: messageOf(thrown) }, 'call fault at its end');
+    }
   }
 
   /** The far party's leg, for look-ups. */

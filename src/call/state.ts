@@ -96,3 +96,12 @@ export function updateLeg(d: CallDraft, name: LegName, change: Partial<Leg>): Le
 export function isOver(leg: Leg): boolean {
   return leg.phase === 'ending' || leg.phase === 'ended';
 }
+
+/** The first of PCMU and PCMA that the far side offers; PCMU when it does not say (contract section 4). */
+export function declaredCodec(offered: readonly string[]): CallState['declared'] {
+  for (const codec of offered) {
+    const name = codec.toUpperCase();
+    if (name === 'PCMU' || name === 'PCMA') return name;
+  }
+  return 'PCMU';
+}

@@ -49,7 +49,7 @@ export class Takeover {
       }
       const legs = Object.values(facts.legs);
       const ids = legs.flatMap((leg) => [leg.callControlId, leg.callLegId, leg.callSessionId]);
-      return { journal, ids: new Set(ids.filter((id) => id !== undefined && id !== '')) };
+      return { journal, ids: new Set(ids.filter((id): id is string => id !== undefined && id !== '')) };
     });
     this.webhookIds = webhookIds;
     this.lastEventId = String(lastEventId);

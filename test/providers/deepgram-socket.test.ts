@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { PCMU_8K } from '../../src/audio/format.ts';
-import { systemClock, VirtualClock } from '../../src/core/clock.ts';
+import { systemClock, VirtualClock, type Clock } from '../../src/core/clock.ts';
 import { silentLog, type Log, type LogFields } from '../../src/core/log.ts';
 import type { DeepgramFault } from '../../src/emulator/deepgram/fault.ts';
-import type { ProviderFailure, SttEvent } from '../../src/providers/ports.ts';
+import type { ProviderFailure, SttEvent, SttStream } from '../../src/providers/ports.ts';
 import { createDeepgramStt } from '../../src/providers/stt/deepgram.ts';
 import { openStt, silence, startEmulator, until, writeFrames, type SttBench } from './deepgram-bench.ts';
 
@@ -25,8 +26,8 @@ afterEach(() => {
   }
 });
 
-/** A server that upgrades properly and then says `bytes`, whatever they are. */
-async function rawServer(bytes: Buffer): Promise<string> {
+/** A server that upgrades properly and then says `bytes`, whatever they are, and nothing of its own. */
+async function rawServer(bytes: Buffer, upgraded: (socket: Duplex) => void = () => undefined): Promise<string> {
   const server = createServer();
   servers.push(server);
   server.on('upgrade', (request, socket) => {
@@ -38,16 +39,23 @@ async function rawServer(bytes: Buffer): Promise<string> {
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
     );
     socket.write(bytes);
+    upgraded(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-function openAt(baseUrl: string, log: Log = silentLog): { events: SttEvent[]; close: () => void } {
+const textFrame = (payload: string): Buffer => Buffer.concat([Buffer.of(0x81, payload.length), Buffer.from(payload)]);
+
+function openAt(
+  baseUrl: string,
+  options: { log?: Log; clock?: Clock } = {},
+): { events: SttEvent[]; stream: SttStream; close: () => void } {
   const events: SttEvent[] = [];
-  const provider = createDeepgramStt({ apiKey: 'test-key', baseUrl, model: 'nova-3', clock: systemClock, log });
+  const { log = silentLog, clock = systemClock } = options;
+  const provider = createDeepgramStt({ apiKey: 'test-key', baseUrl, model: 'nova-3', clock, log });
   const stream = provider.open({ format: PCMU_8K, language: 'en', keyterms: [] }, (event) => events.push(event));
-  return { events, close: () => stream.close() };
+  return { events, stream, close: () => stream.close() };
 }
 
 describe.each(MODELS)('a connection of %s that never opens', (model) => {
@@ -247,6 +255,46 @@ describe('a connection that is dead without saying so', () => {
   });
 });
 
+describe('a connection that is alive in its own way', () => {
+  test('answers no ping but talks, and is kept', async () => {
+    const clock = new VirtualClock();
+    let peer: Duplex | undefined;
+    const { events, close } = openAt(await rawServer(Buffer.alloc(0), (socket) => (peer = socket)), { clock });
+    await until(() => events.length === 1, 'the opening');
+    for (let n = 1; n <= 8; n++) {
+      clock.advance(5_000);
+      peer?.write(textFrame('{"type":"SpeechStarted"}'));
+      await until(() => events.length === 1 + n, `message ${n}`);
+    }
+    expect(new Set(events.slice(1).map((event) => event.type))).toEqual(new Set(['sttSpeechStarted']));
+    close();
+  });
+
+  test('takes audio in bursts, and is kept', async () => {
+    const clock = new VirtualClock();
+    let peer: Duplex | undefined;
+    let received = 0;
+    const baseUrl = await rawServer(Buffer.alloc(0), (socket) => {
+      peer = socket;
+      socket.on('data', (data: Buffer) => (received += data.length));
+      socket.pause();
+    });
+    const { events, stream, close } = openAt(baseUrl, { clock });
+    await until(() => events.length === 1, 'the opening');
+    const burst = 16 * 1024 * 1024;
+    stream.write(Buffer.alloc(burst, 0xff));
+    peer?.resume();
+    await until(() => received > burst, 'the first burst');
+    peer?.pause();
+    clock.advance(2_000);
+    stream.write(silence(80));
+    stream.write(Buffer.alloc(burst, 0xff));
+    expect(events.map((event) => event.type)).toEqual(['sttOpened']);
+    close();
+    peer?.destroy();
+  });
+});
+
 describe('a server that does not keep to the protocol', () => {
   test.each<[string, Buffer]>([
     ['a reserved bit', Buffer.of(0xf1, 0x00)],
@@ -274,11 +322,10 @@ describe('a server that does not keep to the protocol', () => {
   test('has its unreadable messages counted, in one line, without their text', async () => {
     const lines: [LogFields, string][] = [];
     const log: Log = { ...silentLog, warn: (fields, message) => lines.push([fields, message]) };
-    const text = (payload: string): Buffer => Buffer.concat([Buffer.of(0x81, payload.length), Buffer.from(payload)]);
     const baseUrl = await rawServer(
-      Buffer.concat([text('{"a":'), text('[1]'), text('private words'), Buffer.of(0x88, 0)]),
+      Buffer.concat([textFrame('{"a":'), textFrame('[1]'), textFrame('private words'), Buffer.of(0x88, 0)]),
     );
-    const { events } = openAt(baseUrl, log);
+    const { events } = openAt(baseUrl, { log });
     await until(() => events.some((event) => event.type === 'sttFailed'), 'the failure');
     expect(lines).toEqual([[{ peer: 'Deepgram listen v1', count: 3 }, 'unreadable messages were dropped']]);
   });

@@ -285,6 +285,26 @@ describe('Nova turns', () => {
     expect(texts).not.toBe('');
   });
 
+  test('are announced again after noise, but not after every pause inside the turn', async () => {
+    const emulator = await startEmulator();
+    const bench = openStt(emulator);
+    await bench.has('sttOpened');
+    const [connection] = emulator.connections;
+    const started = { type: 'SpeechStarted', channel: [0], timestamp: 0 };
+    connection!.send(started);
+    connection!.send(started);
+    connection!.send({ type: 'Results', is_final: false, channel: { alternatives: [{ transcript: 'hello' }] } });
+    connection!.send(started);
+    connection!.send({
+      type: 'Results',
+      is_final: true,
+      speech_final: true,
+      channel: { alternatives: [{ transcript: 'hello' }] },
+    });
+    await bench.has('sttEndOfTurn');
+    expect(bench.types().slice(1)).toEqual(['sttSpeechStarted', 'sttSpeechStarted', 'sttPartial', 'sttEndOfTurn']);
+  });
+
   test('that were only noise end with an empty text', async () => {
     const emulator = await startEmulator();
     emulator.hear(['']);

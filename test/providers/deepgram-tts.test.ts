@@ -426,6 +426,24 @@ describe('Aura', () => {
     expect(bench.audio(2).equals(voice('Yes.'))).toBe(true);
   });
 
+  test('does not take the Flushed of a cancelled utterance for the next one’s', async () => {
+    const clock = new VirtualClock();
+    const emulator = await heldEmulator(clock);
+    const bench = openTts(emulator);
+    await bench.has('ttsOpened');
+    say(bench, 1, 'Cancelled at its very end.');
+    await until(() => messages(emulator).length === 2, 'the text');
+    bench.session.cancel(0);
+    // On its way when the Clear was sent.
+    emulator.connections[0]!.send({ type: 'Flushed', sequence_id: 0 });
+    say(bench, 2, 'Next.');
+    while (!bench.types().includes('ttsDone')) {
+      clock.advance(50);
+      await new Promise(setImmediate);
+    }
+    expect(bench.audio(2).equals(voice('Next.'))).toBe(true);
+  });
+
   test('needs no Clear when nothing was sent, or all of it was spoken', async () => {
     const emulator = await startEmulator();
     const bench = openTts(emulator);

@@ -19,8 +19,8 @@ export interface HeardComparison {
   readonly shift: number;
 }
 
-/** Silence of this length parts two stretches: shorter than any pause between turns, longer than those inside a word. */
-const GAP = 0.1 * 8000;
+/** Silence of this length parts two stretches, each with a place of its own: a recording may move by as much inside a turn. */
+const GAP = 0.05 * 8000;
 /** Sound shorter than this, found once, could be chance. */
 const LEAST = 160;
 /** The phone's clock starts at the answer, the recording's with the stream. */

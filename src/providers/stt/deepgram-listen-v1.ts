@@ -192,7 +192,7 @@ function createTurn(emit: (event: SttEvent) => void): Turn {
       emit({ type: 'sttPartial', text: now });
     },
     utteranceEnd() {
-      
+      if (interim !== '') return 'unfinished';
       if (final !== '') end();
       return 'ended';
     },
