@@ -39,8 +39,6 @@ export interface AgentContext {
 /** Keys of the contract that are not built yet, and what to do; delete a line when one is. */
 const NOT_YET: Readonly<Record<string, string>> = {
   speech: 'cannot be used: speech-to-speech is not supported yet; use stt, llm and tts',
-  consent: 'is not supported yet; say it in the greeting',
-  operatorKey: 'is not supported yet; remove it',
   limits: 'is not supported yet; remove it',
   prices: 'is not supported yet; remove it',
 };
@@ -174,7 +172,7 @@ class AgentChecks {
         const script = loadScript(resolve(this.#context.dir, link.script));
         if (config) this.#checkActions(keys, script, config, targets);
       } catch (error) {
-        this.#complain(keys, `cannot be used: ${messageOf(error)}`);
+        for (const line of messageOf(error).split('\n')) this.#complain(keys, `cannot be used: ${line}`);
       }
     });
     const embedded = stt && chainOf(stt).findIndex((link) => link.provider === 'embedded');

@@ -45,12 +45,13 @@ export function variable(env: Env, name: string): string | undefined {
 
 /** Takes the environment's secrets out of a text, should one have got into the wrong place. */
 export function concealer(env: Env): (text: string) => string {
-  const secrets = Object.entries(env)
-    .filter(([name]) => /(_KEY|_SECRET|_TOKEN|PASSWORD)$/.test(name) && name !== 'TELNYX_PUBLIC_KEY')
-    .flatMap(([, value]) => listOf(value))
-    // A short one would tear holes into the words.
-    .filter((secret) => secret.length >= 8);
-  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '•••'), text);
+  const secrets = Object.entries(env).flatMap(([name, value]) => {
+    const isKey = /(_KEY|_SECRET|_TOKEN|PASSWORD)$/.test(name) && name !== 'TELNYX_PUBLIC_KEY';
+    return isKey ? listOf(value) : [URL.parse(value ?? '')?.password ?? ''];
+  });
+  // A short one would tear holes into the words.
+  const long = secrets.filter((secret) => secret.length >= 8);
+  return (text) => long.reduce((rest, secret) => rest.replaceAll(secret, '•••'), text);
 }
 
 /** Reads all variables; a value that is wrong is reported and then treated as unset. */

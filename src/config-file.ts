@@ -90,7 +90,7 @@ async function importConfig(path: string, complain: Complain): Promise<{ readonl
   try {
     module = (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>;
   } catch (error) {
-    complain(path, `cannot be loaded: ${messageOf(error)}`);
+    complain(path, `cannot be loaded: ${messageOf(error).split('\n')[0] ?? ''}`);
     return undefined;
   }
   if (module['default'] !== undefined) return { value: module['default'] };

@@ -13,8 +13,12 @@ export interface AgentConfig {
   readonly transferTargets: Readonly<Record<string, string>>;
   /** A name in `transferTargets`: where a call goes whose providers are all gone. */
   readonly fallbackTarget: string | undefined;
+  /** The key that puts the caller through to `fallbackTarget`; "0" when a target is set. */
+  readonly operatorKey: string | undefined;
   readonly variables: Readonly<Record<string, string>>;
   readonly recording: boolean;
+  /** Said, and heard to its end, before anything is recorded. */
+  readonly consent: string | undefined;
   readonly transcripts: boolean;
   /** May the caller talk over the greeting? */
   readonly interruptible: boolean;
@@ -42,8 +46,13 @@ export const agentShape: { readonly [K in keyof AgentConfig]: z.ZodType<AgentCon
   tools: z.array(z.enum(['transfer_call', 'hang_up', 'send_dtmf'])).default(['hang_up']),
   transferTargets: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/), dialTarget).default({}),
   fallbackTarget: z.string().optional(),
+  operatorKey: z
+    .string()
+    .regex(/^[0-9*#]$/, 'must be one key of 0-9, * and #')
+    .optional(),
   variables: z.record(z.string(), z.string()).default({}),
   recording: z.boolean().default(true),
+  consent: z.string().trim().min(1).max(2000).optional(),
   transcripts: z.boolean().default(true),
   interruptible: z.boolean().default(true),
   endpointing: z

@@ -2,7 +2,7 @@ import type { TurnRecord } from '../agent/dialogue/inputs.ts';
 import type { HistoryEntry } from '../agent/dialogue/state.ts';
 import type { JournalRecord } from '../journal/format.ts';
 import type { CallStatus, EndReason, PublicEvent } from './inputs.ts';
-import type { CallState, Leg, LegPhase } from './state.ts';
+import { declaredCodec, isTarget, type CallState, type Leg, type LegPhase } from './state.ts';
 
 /** What a call's journal says happened, without running any of its code again. */
 export interface CallFacts {
@@ -67,6 +67,7 @@ export function foldFacts(records: readonly JournalRecord[]): CallFacts {
     events: [],
   };
   let streamedAt: number | undefined;
+  let commandId: unknown;
   for (const record of records) {
     if ('t' in record) f.t = Math.max(f.t, record.t);
     if ('s' in record) f.seq = Math.max(f.seq, record.s);
@@ -74,8 +75,12 @@ export function foldFacts(records: readonly JournalRecord[]): CallFacts {
       onInput(f, record.leg, record.d);
       if (record.d.type === 'mediaStarted') streamedAt ??= record.t;
     }
-    if (record.k === 'fx' && record.d.type === 'command' && record.leg !== undefined)
+    if (record.k === 'fx' && record.d.type === 'command' && record.leg !== undefined) {
+      // A takeover repeats an answer under its first id; that takes no new one.
+      if (record.d['commandId'] !== commandId) countIds(f, record.d);
+      commandId = record.d['commandId'];
       onCommand(f, record.leg, record.d);
+    }
     if (record.k === 'ev') onEvent(f, record.id, record.t, record.d as unknown as PublicEvent);
     if (record.k === 'end') f.endedAt ??= record.t;
   }
@@ -84,31 +89,38 @@ export function foldFacts(records: readonly JournalRecord[]): CallFacts {
 }
 
 function onInput(f: Draft, leg: string | undefined, d: Readonly<Record<string, unknown>>): void {
-  if (d['type'] !== 'webhook' || leg === undefined) return;
+  if (leg === undefined) return;
+  // Audio only starts on a call that was answered, whatever became of the webhook.
+  if (d['type'] === 'mediaStarted') answered(f, leg);
+  if (d['type'] !== 'webhook') return;
   const event = d['event'] as Readonly<Record<string, unknown>>;
   const text = (key: string): string | undefined => (typeof event[key] === 'string' ? event[key] : undefined);
+  if (!f.legs[leg]) {
+    // The first that was heard of a leg, not always `call.initiated`.
+    f.legs = {
+      ...f.legs,
+      [leg]: {
+        name: leg as Leg['name'],
+        phase: 'ringing',
+        callControlId: text('callControlId') ?? '',
+        callLegId: text('callLegId'),
+        callSessionId: text('callSessionId'),
+        answered: false,
+        epoch: 0,
+        socket: 'none',
+        restores: 0,
+        restoresTotal: 0,
+      },
+    };
+    if (!isTarget(leg as Leg['name'])) {
+      f.from = text('from') ?? 'anonymous';
+      f.to = text('to') ?? '';
+      f.declared = declaredCodec(Array.isArray(event['offeredCodecs']) ? event['offeredCodecs'].map(String) : []);
+    } else if (f.status === 'transferred') change(f, leg, { phase: 'bridged', answered: true });
+  }
   switch (event['type']) {
-    case 'call.initiated':
-      if (f.legs[leg]) return;
-      f.legs = {
-        ...f.legs,
-        [leg]: {
-          name: leg as Leg['name'],
-          phase: 'ringing',
-          callControlId: text('callControlId') ?? '',
-          callLegId: text('callLegId'),
-          callSessionId: text('callSessionId'),
-          answered: false,
-          epoch: 0,
-          socket: 'none',
-          restores: 0,
-          restoresTotal: 0,
-        },
-      };
-      return;
     case 'call.answered':
-      if (f.legs[leg]?.phase === 'ringing' || f.legs[leg]?.phase === 'answering')
-        change(f, leg, { answered: true, phase: 'answered' });
+      answered(f, leg);
       return;
     case 'call.hangup':
       change(f, leg, { phase: 'ended' });
@@ -117,13 +129,17 @@ function onInput(f: Draft, leg: string | undefined, d: Readonly<Record<string, u
   }
 }
 
+function answered(f: Draft, leg: string): void {
+  const { phase } = f.legs[leg] ?? {};
+  if (phase !== 'ringing' && phase !== 'answering') return;
+  change(f, leg, { answered: true, phase: 'answered' });
+}
+
 function onCommand(f: Draft, leg: string, d: Readonly<Record<string, unknown>>): void {
   const command = d['command'] as Readonly<Record<string, unknown>>;
-  count(f, 'command');
   switch (command['name']) {
     case 'answer':
     case 'streamingStart':
-      count(f, 'media');
       change(f, leg, {
         epoch: Number(command['epoch'] ?? 0),
         ...(command['name'] === 'answer' ? { phase: 'answering' as const } : {}),
@@ -143,6 +159,9 @@ function onCommand(f: Draft, leg: string, d: Readonly<Record<string, unknown>>):
 function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
   f.events = [...f.events, { id, t, event }];
   switch (event.type) {
+    case 'turn.started':
+      f.turn = Math.max(f.turn, event.data.turn);
+      return;
     case 'call.created':
       f.direction = event.data.direction;
       f.from = event.data.from;
@@ -165,7 +184,8 @@ function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
       const bridged = event.data.outcome === 'answered';
       f.transfer = bridged ? f.transfer : undefined;
       for (const leg of Object.values(f.legs)) {
-        if (bridged && leg.phase !== 'ended') change(f, leg.name, { phase: 'bridged', answered: true });
+        if (bridged && leg.phase !== 'ended' && leg.phase !== 'ending')
+          change(f, leg.name, { phase: 'bridged', answered: true });
         else if (leg.phase === 'transferring') change(f, leg.name, { phase: 'answered' });
       }
       return;
@@ -215,6 +235,13 @@ function addHistory(f: Draft, turn: TurnRecord): void {
 function change(f: Draft, leg: string, what: Partial<Leg> & { phase?: LegPhase }): void {
   const known = f.legs[leg];
   if (known && known.phase !== 'ended') f.legs = { ...f.legs, [leg]: { ...known, ...what } };
+}
+
+/** Ids that a command took, by label: what a resumed call must not use again. */
+function countIds(f: Draft, d: Readonly<Record<string, unknown>>): void {
+  const { name } = d['command'] as Readonly<Record<string, unknown>>;
+  count(f, 'command');
+  if (name === 'answer' || name === 'streamingStart') count(f, 'media');
 }
 
 function count(f: Draft, label: string): void {

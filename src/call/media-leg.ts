@@ -63,6 +63,8 @@ export class MediaLeg {
   #socket: MediaSocket | undefined;
   #epoch = 0;
   #streamId: string | undefined;
+  /** Unreadable messages of the present socket. */
+  #badHere = 0;
 
   constructor(leg: LegName, outbound: AudioFormat, sink: MediaLegSink, recorder: Recorder, log: Log) {
     this.leg = leg;
@@ -97,11 +99,15 @@ export class MediaLeg {
     this.#epoch = epoch;
     this.#socket = socket;
     this.#streamId = undefined;
+    this.#badHere = 0;
+    this.playout.forgetMarks();
   }
 
-  /** Closes the socket of the present stream, if there is one. */
+  /** Closes the socket of the present stream, if there is one. From now on nothing is sent to it or heard from it. */
   close(code: number, reason: string): void {
-    this.#socket?.close(code, reason);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close(code, reason);
   }
 
   detach(epoch: number): void {
@@ -163,11 +169,11 @@ export class MediaLeg {
   #start(epoch: number, message: Extract<StreamMessage, { event: 'start' }>, callControlId: string): void {
     if (message.callControlId !== callControlId) {
       this.#log.warn({}, 'media stream named another call; closed');
-      this.#socket?.close(1008, 'start names another call');
+      this.close(1008, 'start names another call');
       return;
     }
     if (this.#streamId !== undefined) {
-      if (message.streamId !== this.#streamId) this.#socket?.close(1008, 'second start');
+      if (message.streamId !== this.#streamId) this.close(1008, 'second start');
       return;
     }
     this.#streamId = message.streamId;
@@ -196,10 +202,9 @@ export class MediaLeg {
   #bad(reason: string): void {
     this.counters.bad++;
     this.#log.debug({ reason, bad: this.counters.bad }, 'media message dropped');
-    if (this.counters.bad === MAX_BAD) {
-      this.#log.warn({ bad: MAX_BAD }, 'media socket sends garbage; closed');
-      this.#socket?.close(1007, 'too many unreadable messages');
-    }
+    if (++this.#badHere < MAX_BAD) return;
+    this.#log.warn({ bad: MAX_BAD }, 'media socket sends garbage; closed');
+    this.close(1007, 'too many unreadable messages');
   }
 
   #send(text: string): void {
@@ -207,7 +212,7 @@ export class MediaLeg {
     if (!socket) return;
     if (socket.bufferedAmount > MAX_BUFFERED) {
       this.#log.warn({ bufferedAmount: socket.bufferedAmount }, 'media socket does not read; closed');
-      socket.close(1013, 'not reading');
+      this.close(1013, 'not reading');
       return;
     }
     this.counters.framesOut++;

@@ -76,7 +76,7 @@ export class Playout {
   write(bytes: Uint8Array): number {
     const room = MAX_TURN_MS * this.#options.bytesPerMs - this.#written;
     const taken = Math.min(room, bytes.length);
-    if (taken <= 0 || this.#ended) return 0;
+    if (taken <= 0 || this.#ended || this.#state === 'idle') return 0;
     this.#reserve(this.#written + taken);
     this.#audio.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), this.#written);
     this.#written += taken;
@@ -140,18 +140,17 @@ export class Playout {
     }
     if (!this.#ended || this.#sent < this.#written) return;
     if (this.#marked < this.#sent) this.#mark();
-    if (this.#sent === 0 || t >= this.#endsAt() + MARK_GRACE_MS) this.#finish(t, 'clock');
+    if (t >= this.#overAt()) this.#finish(t, 'clock');
   }
 
   /** When {@link advance} next has something to do. */
   due(): number {
     if (this.#state !== 'playing') return Infinity;
     if (this.#written - this.#sent >= this.#options.frameBytes) {
-      if (Number.isNaN(this.#runAt)) return 0;
+      if (Number.isNaN(this.#runAt)) return -Infinity;
       return this.#runAt + (this.#sent - this.#runByte) / this.#options.bytesPerMs - this.#options.leadMs;
     }
-    if (!this.#ended) return Infinity;
-    return this.#sent === 0 ? 0 : this.#endsAt() + MARK_GRACE_MS;
+    return this.#ended ? this.#overAt() : Infinity;
   }
 
   /** Telnyx echoed a mark: everything before it was played, unless a `clear` of ours sent it back. */
@@ -169,6 +168,12 @@ export class Playout {
     this.#heardAt = t;
     this.#report(byte);
     if (this.#ended && byte >= this.#written) this.#finish(t, 'mark');
+  }
+
+  /** Another socket takes over: the marks that were under way on the old one never come back. */
+  forgetMarks(): void {
+    this.#pendingMarks.clear();
+    this.#stale.clear();
   }
 
   /** What is known of the current turn at `t`; pure. */
@@ -191,6 +196,11 @@ export class Playout {
 
   #endsAt(): number {
     return this.#runAt + (this.#sent - this.#runByte) / this.#options.bytesPerMs;
+  }
+
+  /** When an ended turn, all sent, is over without another mark: at once when there is nothing left to hear. */
+  #overAt(): number {
+    return this.#heardByte >= this.#sent ? -Infinity : this.#endsAt() + MARK_GRACE_MS;
   }
 
   #heard(t: number): number {

@@ -1,4 +1,4 @@
-import { bytesPerMs, type AudioFormat } from '../audio/format.ts';
+import { bytesPerMs, PCMU_8K, type AudioFormat } from '../audio/format.ts';
 import { encodeTrackRecord } from '../journal/tracks.ts';
 
 /** Audio per record: less would make the header a large part of the file, more would lose more in a crash. */
@@ -15,6 +15,7 @@ export class Recorder {
   readonly #write: (record: Uint8Array) => void;
   readonly #sides: { readonly caller: Side; readonly agent: Side };
   #now: number;
+  #on = false;
 
   /** @param samples where the clock stands, after a restart. */
   constructor(samples: number, write: (record: Uint8Array) => void) {
@@ -30,20 +31,38 @@ export class Recorder {
 
   format(side: 'caller' | 'agent', format: AudioFormat): void {
     this.#sides[side].flush();
-    this.#sides[side].bytesPerSample = bytesPerMs(format) / CLOCK_RATE;
-    const { codec, sampleRate } = format;
+    this.#sides[side].format = format;
+    if (this.#on) this.#writeFormat(side);
+  }
+
+  /** Is audio kept? */
+  get isOn(): boolean {
+    return this.#on;
+  }
+
+  /** From now on audio is kept; before, only the clock moves. */
+  start(): void {
+    if (this.#on) return;
+    this.#on = true;
+    this.#writeFormat('caller');
+    this.#writeFormat('agent');
+  }
+
+  #writeFormat(side: 'caller' | 'agent'): void {
+    const { codec, sampleRate } = this.#sides[side].format;
     this.#write(encodeTrackRecord({ kind: 'format', at: this.#now, side, codec, sampleRate }));
   }
 
   /** The next caller audio; moves the clock. */
   caller(bytes: Uint8Array): void {
     const side = this.#sides.caller;
-    side.add(this.#now, bytes);
+    if (this.#on) side.add(this.#now, bytes);
     this.#now += Math.round(bytes.length / side.bytesPerSample);
   }
 
   /** Agent audio whose last sample was heard just now. */
   agent(bytes: Uint8Array): void {
+    if (!this.#on) return;
     const side = this.#sides.agent;
     const start = Math.max(0, this.#now - Math.round(bytes.length / side.bytesPerSample));
     const expected = side.end;
@@ -62,11 +81,15 @@ class Side {
   #at = 0;
   #parts: Uint8Array[] = [];
   #bytes = 0;
-  bytesPerSample = 1;
+  format: AudioFormat = PCMU_8K;
 
   constructor(kind: 'caller' | 'agent', write: (record: Uint8Array) => void) {
     this.#kind = kind;
     this.#write = write;
+  }
+
+  get bytesPerSample(): number {
+    return bytesPerMs(this.format) / CLOCK_RATE;
   }
 
   /** Sample after the last one added. */

@@ -22,7 +22,7 @@ export interface RecoveryOptions {
 export type Recovered = 'resumed' | 'ended';
 
 /**
- * Takes over one call whose process was killed: asks Telnyx whether it still lives and goes on with it, or closes its
+ * Takes over one call whose process was killed: asks Telnyx which of its legs still live and goes on with it, or closes its
  * books with `crash_recovered`. What cannot be asked is taken as alive; the commands that follow will tell.
  */
 export async function recoverCall(journal: Journal, options: RecoveryOptions): Promise<Recovered> {
@@ -31,9 +31,11 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
   const agent = options.agents.get(facts.agent);
   const log = options.log.child({ callId });
   const talking = facts.legs['caller'] ?? facts.legs['callee'];
-  const status = talking
-    ? await options.telnyx.status(talking.callControlId)
-    : { known: true as const, isAlive: false };
+  const up = Object.values(facts.legs).filter((leg) => leg.phase !== 'ended');
+  const statuses = await Promise.all(
+    up.map(async (leg) => ({ leg: leg.name, status: await options.telnyx.status(leg.callControlId) })),
+  );
+  const status = statuses.find((one) => one.leg === talking?.name)?.status ?? { known: true, isAlive: false };
   const alive = !status.known || status.isAlive;
   // Without its agent the call cannot go on: it is ended properly.
   const canGoOn = alive && agent !== undefined;
@@ -58,6 +60,8 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
     sipCode: undefined,
     finished: false,
   };
+  // Whether Telnyx got our answer is unknown: it is repeated under its first id and with its first stream URL.
+  const answering = talking?.phase === 'answering' && facts.idCounts['command'] === 1;
   const session = new Session({
     callId,
     seed,
@@ -71,21 +75,26 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
       seq: facts.seq,
       t: facts.t,
       samples: facts.samples,
-      idCounts: facts.idCounts,
+      idCounts: answering ? {} : facts.idCounts,
     },
   });
   options.registry.adopt(session);
+  if (facts.status === 'ended' || !talking) {
+    session.discard();
+    return 'ended';
+  }
+  const tellStatuses = (): void => {
+    for (const one of statuses) session.post({ type: 'legStatus', ...one });
+  };
   if (canGoOn) {
-    log.info({ phase: talking?.phase }, 'live call taken over');
+    log.info({ phase: talking.phase }, 'live call taken over');
     session.post({ type: 'recovered' });
+    tellStatuses();
     return 'resumed';
   }
   log.info({ alive }, 'call of a killed process closed');
-  if (alive) session.post({ type: 'drain', now: true });
-  else {
-    for (const leg of Object.values(state.legs))
-      session.post({ type: 'legStatus', leg: leg.name, status: { known: true, isAlive: false } });
-    if (Object.keys(state.legs).length === 0) session.discard();
-  }
+  tellStatuses();
+  // Whatever of it is still up goes down.
+  session.post({ type: 'drain', now: true });
   return 'ended';
 }

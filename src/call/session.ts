@@ -91,9 +91,7 @@ export class Session implements Timed {
     const facts = { from: options.state.from, to: options.state.to, direction: options.state.direction };
     this.#dialogue = createDialogue(config, facts, resumed);
     const outbound = { codec: options.state.declared === 'PCMA' ? 'PCMA' : 'PCMU', sampleRate: 8000 } as const;
-    const recorder = new Recorder(resumed?.samples ?? 0, (record) => {
-      if (config.recording) ports.journal.track(record);
-    });
+    const recorder = new Recorder(resumed?.samples ?? 0, (record) => ports.journal.track(record));
     const leg: LegName = options.state.direction === 'inbound' ? 'caller' : 'callee';
     this.#media = new MediaLeg(leg, outbound, this.#mediaSink(), recorder, this.#log);
     this.#desk = new ProviderDesk(ports.providers, {
@@ -210,7 +208,10 @@ export class Session implements Timed {
     if (!this.#isClosed()) this.#ports.wheel.changed(this);
   }
 
-  /** Closes the books of a call that never had a leg: its process died before the first webhook was written. */
+  /**
+   * Closes the books of a call with nothing left to do: its process died before the first webhook was written, or after
+   * the end was.
+   */
   discard(): void {
     this.#state = { ...this.#state, status: 'ended', finished: true };
     this.#finish();
@@ -314,6 +315,10 @@ export class Session implements Timed {
       case 'finished':
         this.#finish();
         return;
+      case 'record':
+        this.#media.recorder.start();
+        this.#publish({ type: 'recording.started', data: {} });
+        return;
       case 'playBegin':
         playout.begin(effect.turn);
         return;
@@ -399,6 +404,9 @@ export class Session implements Timed {
   }
 
   #publish(event: PublicEvent): void {
+    // `call.ended` is the last event of a call.
+    if (event.type === 'call.ended' && this.#media.recorder.isOn)
+      this.#publish({ type: 'recording.stopped', data: {} });
     if (event.type === 'call.ended') this.#endTold = true;
     const id = this.#ports.eventId();
     const record = {
@@ -505,18 +513,27 @@ export class Session implements Timed {
     this.#finish();
   }
 
+  /** The process ends and the call lives on: nothing is said or written any more, the next process takes it over. */
+  leave(): void {
+    this.#letGo(1001, 'gateway closed');
+  }
+
   /** The last thing a call does. Whatever of it throws, the rest is done. */
   #finish(): void {
-    this.#closed = true;
-    this.#inbox.length = 0;
     const s = ++this.#seq;
     const d = { type: 'end', reason: this.#state.endReason ?? 'error' };
-    this.#attempt(() => this.#desk.close());
-    this.#attempt(() => this.#media.recorder.flush());
-    this.#attempt(() => this.#media.close(1000, 'call ended'));
-    this.#attempt(() => this.#ports.wheel.remove(this));
+    this.#letGo(1000, 'call ended');
     this.#attempt(() => this.#ports.journal.close({ k: 'end', s, t: this.#t, d }));
     this.#attempt(() => this.#ports.finished());
+  }
+
+  #letGo(code: number, why: string): void {
+    this.#closed = true;
+    this.#inbox.length = 0;
+    this.#attempt(() => this.#desk.close());
+    this.#attempt(() => this.#media.recorder.flush());
+    this.#attempt(() => this.#media.close(code, why));
+    this.#attempt(() => this.#ports.wheel.remove(this));
   }
 
   #attempt(run: () => void): void {

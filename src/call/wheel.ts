@@ -29,6 +29,7 @@ export class Wheel {
 
   remove(member: Timed): void {
     this.#members.delete(member);
+    if (this.#members.size === 0) this.#sleepUntil(Infinity);
   }
 
   /** A member's deadline may have moved closer. Later deadlines need no call: the wheel looks again when it wakes. */

@@ -1,21 +1,11 @@
 import { DeepgramClient, type DeepgramTransport, type DeepgramTransportMessage } from '@deepgram/sdk';
 import { WebSocket, type ClientOptions, type RawData } from 'ws';
-import type { AudioFormat } from '../audio/format.ts';
-import type { Clock, TimerHandle } from '../core/clock.ts';
+import type { TimerHandle } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
+import type { DeepgramEndpoint } from './deepgram-endpoint.ts';
 import { failureOfClose, failureOfError, failureOfStatus } from './deepgram-failure.ts';
 import type { ProviderFailure } from './ports.ts';
 import { createWatchdog, type Watchdog } from './watchdog.ts';
-
-/** What every Deepgram adapter needs to reach the vendor. */
-export interface DeepgramEndpoint {
-  readonly apiKey: string;
-  /** An http(s) origin, for WebSockets too. Default: Deepgram's own. */
-  readonly baseUrl?: string;
-  readonly clock: Clock;
-  readonly log: Log;
-}
 
 /** A JSON object from the wire; every field is still to be checked. */
 export type DeepgramMessage = Readonly<Record<string, unknown>>;
@@ -140,11 +130,12 @@ export class DeepgramSocket<S extends SdkSocket> {
    */
   close(farewell?: (sdk: S) => void): void {
     if (this.#state === 'closed' || this.#state === 'lingering') return;
-    if (!farewell || !this.send(farewell)) {
+    if (!farewell || !this.#sdk || !this.isOpen) {
       this.#end();
       return;
     }
     this.#state = 'lingering';
+    farewell(this.#sdk);
     this.#pingTimer?.cancel();
     this.#deadline.arm(LINGER_MS, () => this.#end());
   }
@@ -287,18 +278,4 @@ function parseMessage(text: string): DeepgramMessage | undefined {
     return undefined;
   }
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as DeepgramMessage) : undefined;
-}
-
-/** Deepgram's name of a format; its `linear16` is little-endian. */
-export function encodingOf(format: AudioFormat): 'mulaw' | 'alaw' | 'linear16' {
-  if (format.codec === 'L16') return 'linear16';
-  return format.codec === 'PCMU' ? 'mulaw' : 'alaw';
-}
-
-/** @throws LandlineError `config_invalid` when the address cannot be used. */
-export function checkEndpoint(endpoint: DeepgramEndpoint): void {
-  const { baseUrl } = endpoint;
-  if (baseUrl === undefined) return;
-  if (URL.canParse(baseUrl) && /^https?:$/.test(new URL(baseUrl).protocol)) return;
-  throw new LandlineError('config_invalid', `Deepgram's base URL must be an http(s) origin, got "${baseUrl}"`);
 }

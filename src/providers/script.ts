@@ -52,7 +52,10 @@ export interface AgentScript {
 const line = z.string().trim().min(1, 'must not be empty');
 /** One may be written without the list around it. */
 const oneOrMore = <T extends z.ZodType>(item: T): z.ZodPreprocess<z.ZodArray<T>> =>
-  z.preprocess((value) => (Array.isArray(value) ? (value as unknown) : [value]), z.array(item).min(1));
+  z.preprocess(
+    (value: unknown) => (value === undefined || Array.isArray(value) ? value : [value]),
+    z.array(item, 'is missing').min(1, 'must not be empty'),
+  );
 const lines = oneOrMore(line);
 const keys = oneOrMore(z.coerce.string().regex(/^[0-9A-D*#]+$/, 'must be keys of a phone: 0-9, A-D, * and #'));
 const listName = z.string().regex(/^[a-z][a-z0-9_]*$/, 'must be lower case letters, digits and _');

@@ -306,6 +306,59 @@ describe('keys', () => {
   });
 });
 
+describe('a consent line', () => {
+  it('is heard to its end before anything is recorded and before the greeting', () => {
+    const world = createWorld({ consent: 'This call is recorded.' });
+    world.webhook('call.initiated');
+    world.connect();
+    world.run(500);
+    world.stt.emit({ type: 'sttPartial', text: 'hello hello' });
+    world.run(700);
+    expect(world.phones[0]!.clears()).toBe(0);
+    expect(world.types()).not.toContain('recording.started');
+    world.run(3000);
+
+    expect(world.tts.texts).toEqual(['This call is recorded.', 'Hello there.']);
+    const order = world.types().filter((type) => type === 'recording.started' || type === 'turn.ended');
+    expect(order).toEqual(['turn.ended', 'recording.started', 'turn.ended']);
+    world.webhook('call.hangup');
+    expect(world.types().slice(-2)).toEqual(['recording.stopped', 'call.ended']);
+  });
+
+  it('changes nothing where recording is off', () => {
+    const world = createWorld({ consent: 'This call is recorded.', recording: false });
+    world.webhook('call.initiated');
+    world.connect();
+    world.run(2000);
+
+    expect(world.tts.texts).toEqual(['Hello there.']);
+    expect(world.types()).not.toContain('recording.started');
+  });
+});
+
+describe('the operator key', () => {
+  it('puts the caller through to the fallback target from any point of the talk', () => {
+    const world = talking({ fallbackTarget: 'sales' });
+    answers(world, 'one two three four five six seven eight nine ten');
+    world.stt.emit({ type: 'sttEndOfTurn', text: 'count' });
+    world.run(500);
+    world.session().mediaMessage('caller', 1, Buffer.from('{"event":"dtmf","stream_id":"s","dtmf":{"digit":"0"}}'));
+    world.run(3500);
+
+    expect(world.tts.texts.at(-1)).toBe('One moment, I am putting you through.');
+    expect(world.telnyx.sent.at(-1)?.command).toMatchObject({ name: 'transfer', to: '+15105550200' });
+  });
+
+  it('is an ordinary key where there is no fallback target', () => {
+    const world = talking();
+    world.session().mediaMessage('caller', 1, Buffer.from('{"event":"dtmf","stream_id":"s","dtmf":{"digit":"0"}}'));
+    world.run(1500);
+
+    expect(lastMessages(world).at(-1)?.content).toBe('[pressed 0]');
+    expect(world.telnyx.count('transfer')).toBe(0);
+  });
+});
+
 describe('a quiet caller', () => {
   it('is asked twice, then the call ends with a goodbye', () => {
     const world = talking();

@@ -74,7 +74,11 @@ describe.each([
       await call.play(renderVoice(said, 8000).samples);
       await until(() => agentTurns() === index + 2, `the answer to "${said}"`, 15_000);
     }
-    const heardWords = findWords(call.heard(), 8000, [GREETING, ...TURNS.map(([, reply]) => reply)].join(' ')).words.map((w) => w.text);
+    const heardWords = findWords(
+      call.heard(),
+      8000,
+      [GREETING, ...TURNS.map(([, reply]) => reply)].join(' '),
+    ).words.map((w) => w.text);
     const underruns = [...call.underruns];
     call.hangup();
     await until(() => events.at(-1)?.type === 'call.ended', 'the end');
@@ -90,7 +94,13 @@ describe.each([
       expect(count(got, sent.subarray(1600, 8000))).toBe(1);
     }
     const turns = events.flatMap((e) => (e.type === 'turn.ended' ? [[e.data.role, e.data.text]] : []));
-    expect(turns).toEqual([['agent', GREETING], ...TURNS.flatMap(([said, reply]) => [['caller', said], ['agent', reply]])]);
+    expect(turns).toEqual([
+      ['agent', GREETING],
+      ...TURNS.flatMap(([said, reply]) => [
+        ['caller', said],
+        ['agent', reply],
+      ]),
+    ]);
     const chats = openai.requests.filter((request) => request.path.endsWith('/chat/completions'));
     const last = (chats.at(-1)?.body as { messages: { role: string; content: string }[] }).messages;
     expect(last.slice(1).map((message) => message.content)).toEqual([

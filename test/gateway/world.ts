@@ -1,101 +1,65 @@
+import { generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { agentOptions } from '../../src/agent/options.ts';
 import type { AgentProviders, PublishedEvent } from '../../src/call/ports.ts';
 import { systemClock } from '../../src/core/clock.ts';
-import { silentLog, type Log } from '../../src/core/log.ts';
+import type { Log, LogFields } from '../../src/core/log.ts';
 import {
   createTelnyxEmulator,
+  type EmulatedCall,
+  type PlaceCallOptions,
   type TelnyxEmulator,
   type TelnyxEmulatorOptions,
 } from '../../src/emulator/telnyx/index.ts';
-import { renderVoice } from '../../src/emulator/voice.ts';
-import { encodeG711 } from '../../src/audio/g711.ts';
-import type { LlmEvent, LlmRequest, SttEvent } from '../../src/providers/ports.ts';
 import { startGateway, type Gateway, type GatewayOptions } from '../../src/server/gateway.ts';
+import { TestProviders } from './providers.ts';
+import { standingChecks } from './standing.ts';
 
-/** Providers inside the test: the test says what was recognised and what the model answers; the voice has known words. */
-export class TestProviders {
-  heard: Buffer[] = [];
-  requests: LlmRequest[] = [];
-  answer: (request: LlmRequest) => readonly LlmEvent[] = () => [
-    { type: 'llmDelta', text: 'Yes of course.' },
-    { type: 'llmDone', finish: 'stop' },
-  ];
-  recognise: (event: SttEvent) => void = () => undefined;
-  openStt = 0;
+export const RECEPTION = '+13125550178';
+export const NEIGHBOUR = '+13125550199';
+export const CALLER = '+14155550142';
 
-  readonly providers: AgentProviders = {
-    stt: {
-      name: 'test stt',
-      open: (_options, emit) => {
-        this.recognise = emit;
-        this.openStt++;
-        return {
-          endsTurns: true,
-          write: (bytes) => void this.heard.push(Buffer.from(bytes)),
-          beginUtterance: () => undefined,
-          finishUtterance: () => undefined,
-          close: () => void this.openStt--,
-        };
-      },
-    },
-    llm: {
-      name: 'test llm',
-      warm: () => undefined,
-      generate: (request, emit) => {
-        this.requests.push(request);
-        let live = true;
-        const events = this.answer(request);
-        setImmediate(() => {
-          for (const event of events) if (live) emit(event);
-        });
-        return { abort: () => void (live = false) };
-      },
-    },
-    tts: {
-      name: 'test tts',
-      open: (options, emit) => {
-        let running = 0;
-        let text = '';
-        return {
-          begin: (utterance) => {
-            running = utterance;
-            text = '';
-          },
-          text: (more) => void (text += more),
-          end: () => {
-            const utterance = running;
-            const said = text;
-            setImmediate(() => {
-              if (running !== utterance) return;
-              const { samples, words } = renderVoice(said, 8000);
-              const bytes = encodeG711(options.format.codec === 'PCMA' ? 'PCMA' : 'PCMU', samples);
-              for (let at = 0; at < bytes.length; at += 1111)
-                emit({ type: 'ttsAudio', utterance, bytes: bytes.slice(at, at + 1111) });
-              emit({ type: 'ttsText', utterance, text: said, fromByte: 0, toByte: bytes.length, words });
-              emit({ type: 'ttsDone', utterance });
-            });
-          },
-          cancel: () => void (running = 0),
-          close: () => void (running = 0),
-        };
-      },
-    },
-  };
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly fields: LogFields;
+  readonly message: string;
 }
 
 export interface GatewayWorld {
   readonly emulator: TelnyxEmulator;
   gateway: Gateway;
+  /** Providers of the agent at {@link RECEPTION}. */
   readonly test: TestProviders;
+  /** Providers of the agent at {@link NEIGHBOUR}, who speaks long and cannot be interrupted. */
+  readonly neighbour: TestProviders;
   readonly events: PublishedEvent[];
   readonly dataDir: string;
-  readonly logs: { level: string; fields: object; message: string }[];
+  readonly logs: LogLine[];
+  /** A person calls reception. */
+  ring(options?: Partial<PlaceCallOptions>): EmulatedCall;
+  /** A person calls reception and has heard the greeting. */
+  talk(options?: Partial<PlaceCallOptions>): Promise<EmulatedCall>;
+  /** The id that `/v1` and events use. */
+  idOf(call: EmulatedCall): string;
+  /** Events of one call, or of all, of one type. */
+  of<T extends PublishedEvent['type']>(type: T, call?: EmulatedCall): Extract<PublishedEvent, { type: T }>[];
+  /** Telnyx commands of a call, by name, in order. */
+  commands(call?: EmulatedCall): string[];
+  /** A request to the gateway. */
+  request(path: string, init?: RequestInit): Promise<{ status: number; headers: Headers; text: string; json: unknown }>;
+  /** Sends a webhook as Telnyx would; `type` and `payload`, or exact text. */
+  webhook(body: string, change?: { timestamp?: string; signature?: string; key?: KeyObject }): Promise<Answer>;
   /** Another gateway on the same data and port, as after a crash. */
   restart(): Promise<Gateway>;
   close(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
 }
 
 export interface WorldOptions {
@@ -103,24 +67,35 @@ export interface WorldOptions {
   readonly providers?: AgentProviders;
   readonly emulator?: Partial<TelnyxEmulatorOptions>;
   readonly gateway?: Partial<GatewayOptions>;
+  readonly noMediaMs?: number;
+  readonly maxDurationMs?: number;
 }
+
+/** What the neighbour says all the time. */
+export const LONG_SPEECH = Array.from({ length: 40 }, (_, n) => `word${n} follows word${n + 1}`).join(' ');
 
 /** A gateway and a Telnyx that meet on loopback. */
 export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayWorld> {
   const dataDir = mkdtempSync(join(tmpdir(), 'landline-'));
-  const logs: GatewayWorld['logs'] = [];
+  const logs: LogLine[] = [];
   const events: PublishedEvent[] = [];
+  const keyPair = generateKeyPairSync('ed25519');
   const emulator = await createTelnyxEmulator({
     webhookUrl: 'http://127.0.0.1:9/webhooks/telnyx',
+    keyPair,
     ...options.emulator,
   });
   const test = new TestProviders();
+  const neighbour = new TestProviders();
   const config = agentOptions.parse({
     greeting: 'Hello there.',
     tools: ['transfer_call', 'hang_up', 'send_dtmf'],
     transferTargets: { sales: '+15105550200' },
     ...options.agent,
   });
+  const limits = { maxDurationMs: options.maxDurationMs ?? 60_000, noMediaMs: options.noMediaMs ?? 15_000 };
+  const callOf = new Map<string, string>();
+  const quiet = agentOptions.parse({ greeting: LONG_SPEECH, interruptible: false });
   const start = async (port: number): Promise<Gateway> => {
     const gateway = await startGateway({
       clock: systemClock,
@@ -130,22 +105,21 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
       port,
       telnyx: { apiKey: emulator.apiKey, publicKeys: [emulator.publicKey], baseUrl: emulator.baseUrl },
       agents: new Map([
-        [
-          'reception',
-          {
-            config,
-            providers: options.providers ?? test.providers,
-            limits: { maxDurationMs: 60_000, noMediaMs: 15_000 },
-          },
-        ],
+        ['reception', { config, providers: options.providers ?? test.providers, limits }],
+        ['neighbour', { config: quiet, providers: neighbour.providers, limits }],
       ]),
-      routing: { numbers: { '+13125550178': 'reception' }, defaultAgent: undefined },
+      routing: { numbers: { [RECEPTION]: 'reception', [NEIGHBOUR]: 'neighbour' }, defaultAgent: undefined },
       maxConcurrentCalls: 20,
       apiKeys: [],
       dataDir,
       ...options.gateway,
     });
-    gateway.events.subscribe((event) => events.push(event));
+    gateway.events.subscribe((event) => {
+      events.push(event);
+      for (const leg of Object.values(gateway.registry.sessions.get(event.callId)?.state.legs ?? {})) {
+        callOf.set(leg.callControlId, event.callId);
+      }
+    });
     emulator.account.application.webhook_event_url = `${gateway.origin}/webhooks/telnyx`;
     return gateway;
   };
@@ -153,9 +127,45 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
     emulator,
     gateway: await start(0),
     test,
+    neighbour,
     events,
     dataDir,
     logs,
+    ring: (call = {}) => emulator.placeCall({ from: CALLER, to: RECEPTION, ...call }),
+    talk: async (call) => {
+      const phone = world.ring(call);
+      await until(() => world.of('turn.ended', phone).length === 1, 'the greeting to be heard');
+      return phone;
+    },
+    idOf: (call) => callOf.get(call.ids.callControlId) ?? '',
+    of: (type, call) => {
+      const id = call && world.idOf(call);
+      const isWanted = (event: PublishedEvent): event is Extract<PublishedEvent, { type: typeof type }> =>
+        event.type === type && (id === undefined || event.callId === id);
+      return events.filter(isWanted);
+    },
+    commands: (call) =>
+      emulator.commands
+        .filter((c) => c.path.includes('/actions/') && (!call || c.call_control_id === call.ids.callControlId))
+        .map((c) => c.command),
+    request: async (path, init) => {
+      const response = await fetch(`${world.gateway.origin}${path}`, init);
+      const text = await response.text();
+      return { status: response.status, headers: response.headers, text, json: parsed(text) };
+    },
+    webhook: async (body, { timestamp = String(Math.floor(Date.now() / 1000)), signature, key } = {}) => {
+      const signed = sign(null, Buffer.from(`${timestamp}|${body}`), key ?? keyPair.privateKey).toString('base64');
+      const response = await fetch(`${world.gateway.origin}/webhooks/telnyx`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'telnyx-timestamp': timestamp,
+          'telnyx-signature-ed25519': signature ?? signed,
+        },
+        body,
+      });
+      return { status: response.status, headers: response.headers, text: await response.text() };
+    },
     restart: async () => (world.gateway = await start(world.gateway.port)),
     close: async () => {
       await world.gateway.stop();
@@ -166,17 +176,59 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
   return world;
 }
 
-function recordingLog(lines: GatewayWorld['logs']): Log {
-  const at = (level: string) => (fields: object, message: string) => void lines.push({ level, fields, message });
-  const log: Log = {
-    ...silentLog,
+/** A test in a world of its own: afterwards nothing may be left behind, whatever the test itself looked at. */
+export async function inWorld(
+  options: WorldOptions & {
+    /** Error lines this test provokes. */
+    readonly expectErrors?: RegExp;
+  },
+  run: (world: GatewayWorld) => Promise<void>,
+): Promise<void> {
+  const world = await gatewayWorld(options);
+  try {
+    await run(world);
+    await standingChecks(world, options.expectErrors);
+  } catch (thrown) {
+    const last = world.logs
+      .slice(-12)
+      .map(({ level, message, fields }) => `${level} ${message} ${JSON.stringify(fields)}`);
+    if (thrown instanceof Error) thrown.message += `\nlast log lines:\n  ${last.join('\n  ')}`;
+    throw thrown;
+  } finally {
+    await world.close();
+  }
+}
+
+/** A v2 webhook as Telnyx shapes it. */
+export function webhookBody(
+  type: string,
+  payload: Readonly<Record<string, unknown>>,
+  id: string = randomUUID(),
+): string {
+  return JSON.stringify({
+    data: { record_type: 'event', event_type: type, id, occurred_at: new Date().toISOString(), payload },
+    meta: { attempt: 1, delivered_to: 'https://gateway.example.com/webhooks/telnyx' },
+  });
+}
+
+function recordingLog(lines: LogLine[], bound: LogFields = {}): Log {
+  const at = (level: LogLine['level']) => (fields: LogFields, message: string) =>
+    void lines.push({ level, fields: { ...bound, ...fields }, message });
+  return {
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    child: () => log,
+    child: (more) => recordingLog(lines, { ...bound, ...more }),
   };
-  return log;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Waits until `holds`, polling; says what was waited for when it never does. */

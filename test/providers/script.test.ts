@@ -198,7 +198,7 @@ unclear: Pardon?`,
       'slots: { size: [big <day>] }\nintents:\n  a: { phrases: [hi], reply: Hi. }\nunclear: What?',
       'desk.yaml:1:17: slots.size.0: a slot list cannot use another slot',
     ],
-    ['intents:\n  a: { phrases: [hi], reply: Hi. }\n', 'unclear: '],
+    ['intents:\n  a: { phrases: [hi], reply: Hi. }\n', 'desk.yaml:1:1: unclear: is missing'],
     ['', 'intents: '],
   ])('names the place of a mistake in %j', (text, message) => {
     expect(problemsOf(text)).toContain(message);

@@ -62,6 +62,8 @@ export type DialogueEffect =
   | { readonly type: 'ttsEnd' }
   | { readonly type: 'ttsCancel'; readonly heardMs: number }
   | { readonly type: 'ttsClose'; readonly session: number }
+  /** The call may be recorded from here on. */
+  | { readonly type: 'record' }
   | { readonly type: 'playBegin'; readonly turn: number }
   /** No more audio of this turn will come. */
   | { readonly type: 'playEnd'; readonly turn: number }

@@ -1,9 +1,9 @@
 import type { SttEvent } from '../../providers/ports.ts';
 import { isBackchannel } from '../speakable.ts';
 import type { DialogueInput, TurnRecord } from './inputs.ts';
-import { pauseSpeech, resumeSpeech } from './speaking.ts';
+import { pauseSpeech, resumeSpeech, sayLine } from './speaking.ts';
 import type { Draft, Speech } from './state.ts';
-import { abortGeneration, commitEager, interrupt, reply, startEager, wrapUp } from './thinking.ts';
+import { abortEager, commitEager, fallbackOf, interrupt, reply, startEager, wrapUp } from './thinking.ts';
 
 /** Silence after a possible barge-in without words, until the agent goes on (design, section 5.1). */
 const RESUME_AFTER_MS = 1200;
@@ -97,7 +97,7 @@ export function onStt(d: Draft, event: SttEvent): void {
       if (!d.s.speech && d.s.phase === 'live' && event.text.trim() !== '') startEager(d, clean(event.text));
       return;
     case 'sttTurnResumed':
-      if (d.s.generation?.eagerFor !== undefined) abortGeneration(d);
+      abortEager(d);
       return;
     case 'sttEndOfTurn':
       callerSaid(d, event.text);
@@ -135,7 +135,7 @@ export function callerSaid(d: Draft, raw: string): void {
   const { speech, generation } = d.s;
   const nothing = text === '' || (isBackchannel(text) && speech !== undefined);
   if (nothing) {
-    if (generation?.eagerFor !== undefined) abortGeneration(d);
+    abortEager(d);
     resumeSpeech(d);
     armIdle(d);
     return;
@@ -164,7 +164,7 @@ export function callerSaid(d: Draft, raw: string): void {
 }
 
 function endsCall(speech: Speech): boolean {
-  return speech.after.some((action) => action.type !== 'dtmf');
+  return speech.after.some((action) => action.type === 'hangup' || action.type === 'transfer');
 }
 
 function recordCallerTurn(d: Draft, text: string, endedAt: number): void {
@@ -198,6 +198,17 @@ function clean(text: string): string {
 /** A key is meant: it takes the turn at once, without waiting for the rest of the entry. */
 export function onDigit(d: Draft, digit: string): void {
   d.fx.push({ type: 'event', event: { type: 'dtmf.received', data: { digit } } });
+  const operator = fallbackOf(d);
+  if (
+    operator &&
+    d.s.digits === '' &&
+    digit === (d.s.config.operatorKey ?? '0') &&
+    !(d.s.speech && endsCall(d.s.speech))
+  ) {
+    interrupt(d);
+    sayLine(d, d.s.lines.transfer, { interruptible: false, after: [operator] });
+    return;
+  }
   d.s.digits = (d.s.digits + digit).slice(0, MAX_DIGITS);
   if (d.s.speech?.interruptible) interrupt(d);
   d.fx.push({ type: 'cancelTimer', name: 'idle' });
@@ -225,7 +236,9 @@ function onSttFailed(d: Draft, event: Extract<SttEvent, { type: 'sttFailed' }>):
   d.fx.push({ type: 'event', event: { type: 'provider.failed', data: { provider: 'stt', kind, message } } });
   const wait = STT_RETRY_MS[d.s.ears.failures];
   d.s.ears = { ...d.s.ears, failures: d.s.ears.failures + 1, capturing: false };
+  abortEager(d);
   resumeSpeech(d);
+  armIdle(d);
   if (!retryable || wait === undefined) wrapUp(d, 'provider_failure');
   else d.fx.push({ type: 'setTimer', name: 'sttRetry', ms: wait });
 }

@@ -1,4 +1,4 @@
-import type { TtsEvent } from '../../providers/ports.ts';
+import type { ToolCall, TtsEvent } from '../../providers/ports.ts';
 import { firstWords, heardWordCount, wordBorderBefore, wordsOf, type SpokenPiece } from '../heard.ts';
 import { speakable } from '../speakable.ts';
 import type { TurnLatency, TurnRecord } from './inputs.ts';
@@ -6,10 +6,16 @@ import type { AfterSpeech, Draft, HistoryEntry, Speech } from './state.ts';
 
 /** Opens a new voice connection; the old one, if any, is closed first. */
 export function openVoice(d: Draft): void {
-  if (d.s.tts.session > 0) d.fx.push({ type: 'ttsClose', session: d.s.tts.session });
+  closeVoice(d);
   const session = d.s.tts.session + 1;
-  d.s.tts = { ...d.s.tts, session };
+  d.s.tts = { ...d.s.tts, session, open: true };
   d.fx.push({ type: 'ttsOpen', session });
+}
+
+export function closeVoice(d: Draft): void {
+  if (!d.s.tts.open) return;
+  d.fx.push({ type: 'ttsClose', session: d.s.tts.session });
+  d.s.tts = { ...d.s.tts, open: false };
 }
 
 /** Begins an agent turn. The caller makes sure that none is running. */
@@ -38,7 +44,8 @@ export function beginSpeech(
     baseWord: 0,
     pieces: [],
     textDone: false,
-    pausedAt: undefined,
+    // Without a stream nobody hears it: it waits for the next one.
+    pausedAt: d.s.phase === 'before' || d.s.phase === 'down' ? d.t : undefined,
     after: options.after ?? [],
     ttsFailures: 0,
   };
@@ -75,6 +82,7 @@ export function speak(d: Draft, raw: string): void {
   if (speech.utterance === 0 && textOf(d.s.speech).trim() === '') return;
   if (speech.utterance === 0) {
     d.fx.push({ type: 'playBegin', turn: speech.turn });
+    if (speech.pausedAt !== undefined) d.fx.push({ type: 'playPause' });
     beginUtterance(d);
     d.fx.push({ type: 'ttsText', text: textOf(d.s.speech).trimStart() });
   } else {
@@ -85,7 +93,7 @@ export function speak(d: Draft, raw: string): void {
 function beginUtterance(d: Draft): void {
   const speech = d.s.speech;
   if (!speech) return;
-  if (d.s.tts.session === 0) openVoice(d);
+  if (!d.s.tts.open) openVoice(d);
   d.s.utterance += 1;
   d.s.speech = { ...speech, utterance: d.s.utterance };
   d.fx.push({ type: 'ttsBegin', session: d.s.tts.session, utterance: d.s.utterance, turn: speech.turn });
@@ -122,7 +130,7 @@ const KEEP_PAUSED_MS = 10_000;
 /** A false alarm: goes on at the border of the word that was cut. */
 export function resumeSpeech(d: Draft): void {
   const speech = d.s.speech;
-  if (speech?.pausedAt === undefined) return;
+  if (speech?.pausedAt === undefined || d.s.phase !== 'live') return;
   d.s.speech = { ...speech, pausedAt: undefined };
   const fromByte = wordBorderBefore(textOf(speech), speech.pieces, heardBytes(d, speech), d.s.bytesPerMs);
   d.fx.push(
@@ -157,32 +165,39 @@ export function cutSpeech(d: Draft): void {
     d.fx.push({ type: 'cancelTimer', name: 'keepPaused' }, { type: 'cancelTimer', name: 'resume' });
   }
   const unheardWords = wordsOf(text).length - words;
-  if (speech.firstAudioAt !== undefined) {
+  const interrupted = unheardWords > 0 || !speech.textDone;
+  if (interrupted && speech.firstAudioAt !== undefined) {
     d.fx.push({
       type: 'event',
       event: { type: 'speech.interrupted', data: { turn: speech.turn, heard: firstWords(text, words), unheardWords } },
     });
   }
-  commit(d, speech, words, unheardWords > 0 || !speech.textDone);
+  commit(d, speech, words, interrupted);
   for (const after of speech.after) settleAfter(d, after);
   d.s.speech = undefined;
 }
 
 /** An action that will not happen any more still gives its tool call a result. */
 function settleAfter(d: Draft, after: AfterSpeech): void {
-  if (after.type !== 'hangup' && after.toolCallId !== undefined) {
-    d.s.toolResults = {
-      ...d.s.toolResults,
-      [after.toolCallId]: '{"status":"cancelled","reason":"the caller interrupted"}',
-    };
-  }
+  if (after.type === 'hangup' || after.type === 'record' || after.toolCallId === undefined) return;
+  const name = after.type === 'transfer' ? 'transfer_call' : 'send_dtmf';
+  endTool(d, { id: after.toolCallId, name }, '{"status":"cancelled","reason":"the caller interrupted"}');
+}
+
+export function endTool(d: Draft, call: Pick<ToolCall, 'id' | 'name'>, result: string): void {
+  d.s.toolResults = { ...d.s.toolResults, [call.id]: result };
+  d.fx.push({ type: 'event', event: { type: 'tool.ended', data: { id: call.id, name: call.name, result } } });
 }
 
 /** The running turn was played to its end: history and transcript take all of it. */
 export function completeSpeech(d: Draft): readonly AfterSpeech[] {
   const speech = d.s.speech;
   if (!speech) return [];
-  commit(d, speech, wordsOf(textOf(speech)).length, false);
+  const text = textOf(speech);
+  const written = writtenBytes(d, speech);
+  // What lies beyond the cap of a turn was never played.
+  const cut = (speech.pieces.at(-1)?.toByte ?? 0) > written;
+  commit(d, speech, cut ? heardWordCount(text, speech.pieces, written, d.s.bytesPerMs) : wordsOf(text).length, cut);
   d.s.speech = undefined;
   return speech.after;
 }
@@ -281,13 +296,12 @@ function onTtsFailed(d: Draft, event: Extract<TtsEvent, { type: 'ttsFailed' }>):
   d.fx.push({ type: 'event', event: { type: 'provider.failed', data: { provider: 'tts', kind, message } } });
   d.s.tts = { ...d.s.tts, failures: d.s.tts.failures + 1 };
   const speech = d.s.speech;
-  const hit =
-    speech !== undefined &&
-    speech.utterance > 0 &&
-    (event.utterance === undefined || event.utterance === speech.utterance);
-  if (!hit) {
-    // Idle: the next turn opens a new connection by itself.
-    d.fx.push({ type: 'ttsClose', session: d.s.tts.session });
+  const running = speech !== undefined && speech.utterance > 0;
+  // Late news of an utterance that was cut; the one that runs now is not touched by it.
+  if (running && event.utterance !== undefined && event.utterance !== speech.utterance) return false;
+  closeVoice(d);
+  if (!running) {
+    // Idle: once it fails for good, the next turn tries a new connection.
     if (retryable && d.s.tts.failures <= 3) openVoice(d);
     return false;
   }

@@ -15,7 +15,9 @@ export type HistoryEntry =
 export type AfterSpeech =
   | { readonly type: 'hangup'; readonly reason: 'agent_hangup' | WrapUpReason }
   | { readonly type: 'transfer'; readonly target: string; readonly to: string; readonly toolCallId: string | undefined }
-  | { readonly type: 'dtmf'; readonly digits: string; readonly toolCallId: string };
+  | { readonly type: 'dtmf'; readonly digits: string; readonly toolCallId: string }
+  /** The consent line was heard: recording begins, and then the conversation. */
+  | { readonly type: 'record' };
 
 /** Text between two tool rounds of one agent turn. */
 export interface Segment {
@@ -103,7 +105,8 @@ export interface DialogueState {
   readonly llmFailures: number;
   readonly toolRounds: number;
   readonly toolCallsTotal: number;
-  readonly tts: { readonly session: number; readonly failures: number };
+  /** `open`: session `session` can speak. */
+  readonly tts: { readonly session: number; readonly open: boolean; readonly failures: number };
   readonly speech: Speech | undefined;
   /** The caller said something that has had no answer yet because the agent may not be interrupted. */
   readonly replyOwed: boolean;
@@ -146,7 +149,7 @@ export function createDialogue(
     lines: fixedLines(config.language),
     tools: builtInToolSpecs(config.tools, Object.keys(config.transferTargets)),
     phase: 'before',
-    greeted: resumed !== undefined,
+    greeted: (resumed?.history.length ?? 0) > 0,
     bytesPerMs: 8,
     history: resumed?.history ?? [],
     toolResults: resumed?.toolResults ?? {},
@@ -161,7 +164,7 @@ export function createDialogue(
     llmFailures: 0,
     toolRounds: 0,
     toolCallsTotal: 0,
-    tts: { session: 0, failures: 0 },
+    tts: { session: 0, open: false, failures: 0 },
     speech: undefined,
     replyOwed: false,
     wrapUp: undefined,

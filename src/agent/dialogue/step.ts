@@ -13,8 +13,10 @@ import {
   openEars,
 } from './listening.ts';
 import {
+  closeVoice,
   completeSpeech,
   cutSpeech,
+  endTool,
   isWordless,
   onFirstAudio,
   onTts,
@@ -25,7 +27,7 @@ import {
   unspokenText,
 } from './speaking.ts';
 import { greetingOf, type AfterSpeech, type DialogueState, type Draft, type PlayoutView } from './state.ts';
-import { abortGeneration, endTool, interrupt, onLlm, reply, wrapUp } from './thinking.ts';
+import { abortEager, abortGeneration, fallbackOf, interrupt, onLlm, reply, wrapUp } from './thinking.ts';
 
 export interface DialogueStep {
   readonly state: DialogueState;
@@ -58,8 +60,9 @@ function handle(d: Draft, input: DialogueInput): void {
     case 'streamDown':
       if (d.s.phase !== 'live') return;
       d.s.phase = 'down';
+      abortEager(d);
       pauseSpeech(d);
-      d.fx.push({ type: 'cancelTimer', name: 'keepPaused' }, { type: 'cancelTimer', name: 'idle' });
+      for (const name of ['keepPaused', 'resume', 'idle'] as const) d.fx.push({ type: 'cancelTimer', name });
       closeEars(d);
       d.s.voice = { ...d.s.voice, active: false, sustained: false };
       return;
@@ -100,6 +103,7 @@ function handle(d: Draft, input: DialogueInput): void {
       onSay(d, input.text, input.interrupt);
       return;
     case 'handOver':
+      if (d.s.phase !== 'live' || d.s.wrapUp !== undefined) return;
       interrupt(d);
       sayLine(d, input.message ?? '', {
         interruptible: false,
@@ -123,13 +127,24 @@ function onStreamUp(d: Draft, bytesPerMs: number): void {
   d.s.phase = 'live';
   d.s.bytesPerMs = bytesPerMs;
   openEars(d);
-  if (restored) {
-    resumeSpeech(d);
+  if (!d.s.tts.open) openVoice(d);
+  resumeSpeech(d);
+  if (restored || d.s.speech) {
     if (!d.s.speech && d.s.replyOwed) reply(d);
     else armIdle(d);
     return;
   }
-  openVoice(d);
+  const { consent, recording } = d.s.config;
+  if (recording && consent !== undefined && !d.s.greeted) {
+    sayLine(d, consent, { interruptible: false, after: [{ type: 'record' }] });
+    return;
+  }
+  if (recording) d.fx.push({ type: 'record' });
+  openConversation(d);
+}
+
+/** The first words of the agent, or the first wait for the caller's. */
+function openConversation(d: Draft): void {
   const greeting = greetingOf(d.s);
   const greet = !d.s.greeted && greeting.trim() !== '';
   d.s.greeted = true;
@@ -153,6 +168,11 @@ function afterSpeech(d: Draft, after: readonly AfterSpeech[]): void {
         return;
       case 'dtmf':
         d.fx.push({ type: 'signal', signal: { type: 'dtmf', digits: action.digits, toolCallId: action.toolCallId } });
+        break;
+      case 'record':
+        d.fx.push({ type: 'record' });
+        openConversation(d);
+        return;
     }
   }
   if (after.length > 0) return; // the digits' outcome brings the next answer
@@ -196,6 +216,8 @@ function onTimer(d: Draft, name: DialogueTimer): void {
 }
 
 function onTransferFailed(d: Draft, target: string, outcome: string): void {
+  // After a restart the audio is not back yet; what happened is said when it is.
+  if (d.s.phase === 'before') addUser(d, transferNote(target, outcome));
   if (d.s.phase !== 'yielded') return;
   d.s.phase = 'live';
   openEars(d);
@@ -203,11 +225,16 @@ function onTransferFailed(d: Draft, target: string, outcome: string): void {
   const callId = d.s.transferCallId;
   d.s.transferCallId = undefined;
   if (callId !== undefined) endTool(d, { id: callId, name: 'transfer_call' }, result);
-  else addUser(d, `[the transfer to ${target} failed: ${outcome}]`);
+  else addUser(d, transferNote(target, outcome));
+  if (d.s.speech) return; // a goodbye is being said: the call ends with it
   if (d.s.wrapUp !== undefined) {
     // It was the way out of a broken call, and it is closed too.
     sayLine(d, d.s.lines.failure, { interruptible: false, after: [{ type: 'hangup', reason: d.s.wrapUp }] });
   } else reply(d);
+}
+
+function transferNote(target: string, outcome: string): string {
+  return `[the transfer to ${target} failed: ${outcome}]`;
 }
 
 function onDtmfSent(d: Draft, input: Extract<DialogueInput, { type: 'dtmfSent' }>): void {
@@ -225,12 +252,23 @@ function onSay(d: Draft, text: string, interrupting: boolean): void {
   else sayLine(d, text);
 }
 
-/** Nothing of ours can speak any more: Telnyx says the rest, and the call ends. */
+/**
+ * Nothing of ours can speak any more. Who was being put through still is, and whoever has somewhere else to go goes there;
+ * else Telnyx says the rest, and the call ends.
+ */
 function loseVoice(d: Draft): void {
   const speech = d.s.speech;
   const text = speech && speech.kind !== 'reply' && speech.after.length > 0 ? unspokenText(speech) : d.s.lines.failure;
+  const way =
+    speech?.after.find((action) => action.type === 'transfer') ??
+    (d.s.wrapUp === undefined ? fallbackOf(d) : undefined);
+  if (speech) d.s.speech = { ...speech, after: speech.after.filter((action) => action !== way) };
   interrupt(d);
-  d.s.wrapUp = 'provider_failure';
+  d.s.wrapUp ??= 'provider_failure';
+  if (way) {
+    afterSpeech(d, [way]);
+    return;
+  }
   d.s.phase = 'yielded';
   closeEars(d);
   d.fx.push({ type: 'signal', signal: { type: 'speakForUs', text } });
@@ -243,7 +281,7 @@ function onClose(d: Draft): void {
     endTool(d, { id: d.s.transferCallId, name: 'transfer_call' }, '{"status":"ended"}');
   }
   closeEars(d);
-  if (d.s.tts.session > 0) d.fx.push({ type: 'ttsClose', session: d.s.tts.session });
+  closeVoice(d);
   for (const name of ['resume', 'keepPaused', 'idle', 'digits'] as const) d.fx.push({ type: 'cancelTimer', name });
   d.s.phase = 'closed';
 }

@@ -1,6 +1,7 @@
 import type { LlmEvent, ProviderFailure, ToolCall } from '../../providers/ports.ts';
 import { readBuiltInCall } from '../../tools/built-in.ts';
-import { beginSpeech, cutSpeech, endText, sayLine, speak, textOf } from './speaking.ts';
+import { speakable } from '../speakable.ts';
+import { beginSpeech, cutSpeech, endText, endTool, sayLine, speak, textOf } from './speaking.ts';
 import type { WrapUpReason } from './inputs.ts';
 import { messagesOf, type AfterSpeech, type Draft, type Generation, type HeldEvent } from './state.ts';
 
@@ -89,7 +90,7 @@ function deliver(d: Draft, event: HeldEvent): void {
   if (!generation) return;
   switch (event.type) {
     case 'text':
-      d.s.generation = { ...generation, said: generation.said || event.text.trim() !== '' };
+      d.s.generation = { ...generation, said: generation.said || speakable(event.text).trim() !== '' };
       speak(d, event.text);
       return;
     case 'tool':
@@ -155,7 +156,7 @@ function runTools(d: Draft, calls: readonly ToolCall[]): void {
     else generate(d, { attempt: 0 });
     return;
   }
-  const ending = after.some((action) => action.type !== 'dtmf');
+  const ending = after.some((action) => action.type === 'hangup' || action.type === 'transfer');
   d.s.speech = { ...speech, segments, after, interruptible: speech.interruptible && !ending };
   if (textOf(speech).trim() === '') {
     d.s.speech = { ...d.s.speech, segments: [...segments, { text: '', toolCalls: [] }] };
@@ -163,11 +164,6 @@ function runTools(d: Draft, calls: readonly ToolCall[]): void {
     else if (after.some((action) => action.type === 'transfer')) speak(d, d.s.lines.transfer);
   }
   endText(d);
-}
-
-export function endTool(d: Draft, call: Pick<ToolCall, 'id' | 'name'>, result: string): void {
-  d.s.toolResults = { ...d.s.toolResults, [call.id]: result };
-  d.fx.push({ type: 'event', event: { type: 'tool.ended', data: { id: call.id, name: call.name, result } } });
 }
 
 function onFailure(d: Draft, generation: Generation, failure: ProviderFailure): void {
@@ -223,14 +219,23 @@ export function wrapUp(d: Draft, reason: WrapUpReason): void {
     silence: d.s.lines.idleGoodbye,
     provider_failure: d.s.lines.failure,
   }[reason];
-  const { fallbackTarget, transferTargets } = d.s.config;
-  const to = fallbackTarget === undefined ? undefined : transferTargets[fallbackTarget];
-  if (reason === 'provider_failure' && fallbackTarget !== undefined && to !== undefined) {
-    sayLine(d, d.s.lines.transfer, {
-      interruptible: false,
-      after: [{ type: 'transfer', target: fallbackTarget, to, toolCallId: undefined }],
-    });
+  const fallback = reason === 'provider_failure' ? fallbackOf(d) : undefined;
+  if (fallback) {
+    sayLine(d, d.s.lines.transfer, { interruptible: false, after: [fallback] });
     return;
   }
   sayLine(d, line, { interruptible: false, after: [{ type: 'hangup', reason }] });
+}
+
+/** Where a caller goes whom we cannot help any more, if the agent has such a place. */
+export function fallbackOf(d: Draft): AfterSpeech | undefined {
+  const { fallbackTarget, transferTargets } = d.s.config;
+  const to = fallbackTarget === undefined ? undefined : transferTargets[fallbackTarget];
+  if (fallbackTarget === undefined || to === undefined) return undefined;
+  return { type: 'transfer', target: fallbackTarget, to, toolCallId: undefined };
+}
+
+/** What was started on a guess that cannot come true any more is discarded. */
+export function abortEager(d: Draft): void {
+  if (d.s.generation?.eagerFor !== undefined) abortGeneration(d);
 }

@@ -1,7 +1,8 @@
 import { bytesPerMs } from '../../audio/format.ts';
 import type { TimerHandle } from '../../core/clock.ts';
+import { encodingOf, type DeepgramEndpoint } from '../deepgram-endpoint.ts';
 import { failureOfErrorFrame } from '../deepgram-failure.ts';
-import { DeepgramSocket, encodingOf, type DeepgramEndpoint, type DeepgramMessage } from '../deepgram-socket.ts';
+import { DeepgramSocket, type DeepgramMessage } from '../deepgram-socket.ts';
 import type { SttEvent, SttOptions, SttStream, TimedWord } from '../ports.ts';
 import { CallerAudio } from './deepgram-caller-audio.ts';
 import { readText, readWords } from './deepgram-transcript.ts';

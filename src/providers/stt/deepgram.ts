@@ -1,5 +1,5 @@
 import { LandlineError } from '../../core/errors.ts';
-import { checkEndpoint, type DeepgramEndpoint } from '../deepgram-socket.ts';
+import { checkEndpoint, type DeepgramEndpoint } from '../deepgram-endpoint.ts';
 import type { SttProvider } from '../ports.ts';
 import { openListenV1 } from './deepgram-listen-v1.ts';
 import { openListenV2 } from './deepgram-listen-v2.ts';

@@ -1,11 +1,7 @@
 import type { AudioFormat } from '../../audio/format.ts';
 import { createL16Reader, encodeL16 } from '../../audio/linear.ts';
-import {
-  DeepgramSocket,
-  type DeepgramEndpoint,
-  type DeepgramMessage,
-  type DeepgramSocketOptions,
-} from '../deepgram-socket.ts';
+import type { DeepgramEndpoint } from '../deepgram-endpoint.ts';
+import { DeepgramSocket, type DeepgramMessage, type DeepgramSocketOptions } from '../deepgram-socket.ts';
 import type { ProviderFailure } from '../ports.ts';
 
 export interface SpeakEvents {

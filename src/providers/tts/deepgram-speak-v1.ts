@@ -1,9 +1,11 @@
-import type { Clock, TimerHandle } from '../../core/clock.ts';
+import type { TimerHandle } from '../../core/clock.ts';
+import { encodingOf, type DeepgramEndpoint } from '../deepgram-endpoint.ts';
 import { failureOfErrorFrame } from '../deepgram-failure.ts';
-import { encodingOf, type DeepgramEndpoint, type DeepgramMessage } from '../deepgram-socket.ts';
+import type { DeepgramMessage } from '../deepgram-socket.ts';
 import type { ProviderFailure, TtsEvent, TtsOptions, TtsSession } from '../ports.ts';
 import { createWatchdog } from '../watchdog.ts';
 import { SpeakConnection, startsLikeWav } from './deepgram-connection.ts';
+import { createFlushBudget } from './deepgram-flush-budget.ts';
 import { createSentences, isSpeakable, type Sentences } from './sentences.ts';
 
 export interface SpeakV1Options extends DeepgramEndpoint {
@@ -36,10 +38,6 @@ interface Utterance {
 const NAME = 'Deepgram speak v1';
 const FIRST_BYTE_MS = 2_000;
 const IDLE_MS = 3_000;
-/** Deepgram takes 20 `Flush` in 60 s (and a margin for the way there). From the 15th on only ends are flushed. */
-const FLUSH_WINDOW_MS = 61_000;
-const MAX_FLUSHES = 20;
-const MAX_EARLY_FLUSHES = 15;
 /** Longest text of one message; Deepgram's own limit is about twice that. */
 const MAX_SPEAK_CHARS = 1_000;
 /** After the first sentence more is collected before the next flush: frequent flushing hurts the melody. */
@@ -156,16 +154,17 @@ export function openSpeakV1(options: SpeakV1Options, tts: TtsOptions, emit: (eve
       utterance.collected += text;
       utterance.isSent = true;
       const isDue = !utterance.hasFlushed || utterance.collected.length >= FLUSH_AFTER_CHARS;
-      if (isDue && budget.used() < MAX_EARLY_FLUSHES) flush(utterance);
+      if (isDue && budget.allowsEarly()) flush(utterance);
     }
     if (utterance.isEnded) sendEnd(utterance);
   }
 
   function sendEnd(utterance: Utterance): void {
     if (utterance.collected !== '') {
-      if (budget.used() >= MAX_FLUSHES) {
+      const waitMs = budget.waitMs();
+      if (waitMs > 0) {
         postponed?.cancel();
-        postponed = clock.after(budget.nextMs(), pump);
+        postponed = clock.after(waitMs, pump);
         return;
       }
       utterance.collected += utterance.tail;
@@ -298,19 +297,4 @@ function freshText(): Pick<
 /** The server holds text that was not answered with its audio. */
 function isOwed(utterance: Utterance): boolean {
   return utterance.collected !== '' || utterance.flushes.length > 0;
-}
-
-/** Counts the flushes of the last 60 s. */
-function createFlushBudget(clock: Clock): { used(): number; spend(): void; nextMs(): number } {
-  let times: number[] = [];
-  const recent = (): readonly number[] => {
-    const since = clock.mono() - FLUSH_WINDOW_MS;
-    return (times = times.filter((time) => time > since));
-  };
-  return {
-    used: () => recent().length,
-    spend: () => void times.push(clock.mono()),
-    /** Until the oldest one leaves the window. */
-    nextMs: () => (recent()[0] ?? 0) + FLUSH_WINDOW_MS - clock.mono(),
-  };
 }

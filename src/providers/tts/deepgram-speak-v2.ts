@@ -1,6 +1,7 @@
 import { bytesPerMs } from '../../audio/format.ts';
+import { encodingOf, type DeepgramEndpoint } from '../deepgram-endpoint.ts';
 import { failureOfErrorFrame } from '../deepgram-failure.ts';
-import { encodingOf, type DeepgramEndpoint, type DeepgramMessage } from '../deepgram-socket.ts';
+import type { DeepgramMessage } from '../deepgram-socket.ts';
 import type { ProviderFailure, TtsEvent, TtsOptions, TtsSession } from '../ports.ts';
 import { createWatchdog } from '../watchdog.ts';
 import { SpeakConnection, startsLikeWav } from './deepgram-connection.ts';

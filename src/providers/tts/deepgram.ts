@@ -1,4 +1,4 @@
-import { checkEndpoint, type DeepgramEndpoint } from '../deepgram-socket.ts';
+import { checkEndpoint, type DeepgramEndpoint } from '../deepgram-endpoint.ts';
 import type { TtsProvider } from '../ports.ts';
 import { openSpeakV1 } from './deepgram-speak-v1.ts';
 import { openSpeakV2 } from './deepgram-speak-v2.ts';

@@ -55,13 +55,12 @@ export function createSentenceSession(render: RenderPiece, emit: (event: TtsEven
       // The listener may have cancelled meanwhile.
       if (utterance === of) emit({ type: 'ttsText', utterance: of, text, fromByte, toByte: bytesOut });
     }
-    if (utterance === undefined) return;
-    for (const piece of pieces.slice(0, AT_ONCE)) if (!piece.bytes && !piece.job) start(piece, utterance);
-    if (ended && pieces.length === 0) {
-      const done = utterance;
-      utterance = undefined;
-      emit({ type: 'ttsDone', utterance: done });
-    }
+    const of = utterance;
+    if (of === undefined) return;
+    for (const piece of pieces.slice(0, AT_ONCE)) if (!piece.bytes && !piece.job) start(piece, of);
+    if (!ended || pieces.length > 0 || utterance !== of) return;
+    utterance = undefined;
+    emit({ type: 'ttsDone', utterance: of });
   };
 
   const start = (piece: Piece, of: number): void => {

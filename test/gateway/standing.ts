@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { listEnded, readJournal } from '../../src/journal/reader.ts';
+import { until, type GatewayWorld } from './world.ts';
+
+/** What must hold after every test of this folder, whatever it was about: nothing is left up, open, doubled or told. */
+export async function standingChecks(world: GatewayWorld, expectErrors?: RegExp): Promise<void> {
+  const { emulator, gateway, events, logs, dataDir, test, neighbour } = world;
+  await until(() => emulator.liveCalls().length === 0, 'every leg to be down at the emulator');
+  await until(() => gateway.registry.sessions.size === 0, 'the registry to be empty');
+
+  for (const callId of new Set(events.map((event) => event.callId))) {
+    const types = events.filter((event) => event.callId === callId).map((event) => event.type);
+    expect(
+      types.filter((type) => type === 'call.created'),
+      `created events of ${callId}`,
+    ).toHaveLength(1);
+    expect(
+      types.filter((type) => type === 'call.ended'),
+      `end events of ${callId}`,
+    ).toHaveLength(1);
+    expect(types.at(-1), `last event of ${callId}`).toBe('call.ended');
+  }
+  const ids = events.map((event) => Number(event.id));
+  expect(ids, 'event ids').toEqual([...new Set(ids)].sort((a, b) => a - b));
+
+  expect(lateCommands(world), 'commands after the end of their leg').toEqual([]);
+  expect(
+    logs.filter(({ level, message }) => level === 'error' && !expectErrors?.test(message)),
+    'error lines',
+  ).toEqual([]);
+  expect(leaks(world), 'secrets and personal data in the log').toEqual([]);
+  expect([test.openStt, test.openVoices, neighbour.openStt, neighbour.openVoices], 'open provider streams').toEqual([
+    0, 0, 0, 0,
+  ]);
+
+  await until(() => liveJournals(dataDir).length === 0, 'every journal to be closed and moved');
+  for (const { path } of await listEnded(dataDir)) {
+    const journal = await readJournal(path);
+    expect([journal.ended, journal.damaged, journal.tornBytes], path).toEqual([true, [], 0]);
+    expect(new Set(journal.records.flatMap((r) => ('s' in r ? [r.s] : []))).size, `sequence of ${path}`).toBe(
+      journal.records.filter((r) => 's' in r).length,
+    );
+  }
+}
+
+/** Commands that left when the gateway had been told that the leg was over. */
+function lateCommands({ emulator }: GatewayWorld): string[] {
+  const late: string[] = [];
+  for (const { event, t, ms, status } of emulator.webhooks) {
+    if (event.event_type !== 'call.hangup' || status !== 200) continue;
+    const id = event.payload['call_control_id'];
+    for (const command of emulator.commands) {
+      if (command.call_control_id === id && command.command !== 'retrieve' && command.t > t + ms) {
+        late.push(`${command.command} ${Math.round(command.t - t - ms)} ms late`);
+      }
+    }
+  }
+  return late;
+}
+
+/** What must not stand in any log line: keys, media tokens, whole call control ids, whole numbers. */
+function leaks({ emulator, logs }: GatewayWorld): string[] {
+  const secrets = [emulator.apiKey, '+14155550142', '+13125550178', '+15105550200'];
+  for (const { body, call_control_id: id } of emulator.commands) {
+    const url = body['stream_url'];
+    const token = typeof url === 'string' ? /\/media\/([^/]+)$/.exec(url)?.[1] : undefined;
+    if (token !== undefined) secrets.push(token);
+    if (id !== undefined && id.length > 12) secrets.push(id);
+  }
+  return logs
+    .map((line) => JSON.stringify(line))
+    .filter((line) => secrets.some((secret) => line.includes(secret)))
+    .map((line) => line.slice(0, 300));
+}
+
+function liveJournals(dataDir: string): string[] {
+  try {
+    return readdirSync(join(dataDir, 'journal', 'live')).map((name) =>
+      readFileSync(join(dataDir, 'journal', 'live', name), 'utf8').slice(0, 200),
+    );
+  } catch {
+    return [];
+  }
+}
