@@ -113,6 +113,9 @@ class AgentChecks {
         `"${fallbackTarget}" is no name in transferTargets${suggest(fallbackTarget, names)}`,
       );
     }
+    if (given['operatorKey'] !== undefined && fallbackTarget === undefined) {
+      this.#complain(['operatorKey'], 'leads nowhere: name a fallbackTarget too');
+    }
     if (config?.tools.includes('transfer_call') && given['tools'] !== undefined && names.length === 0) {
       this.#warn(['tools'], 'has transfer_call, but there are no transferTargets: it is not offered to the model');
     }

@@ -130,7 +130,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
       const agent = readAgent(name, raw, { env, dir: source.dir, now, complain, warn });
       if (!agent) continue;
       agents[name] = agent;
-      if (mode === 'live' && agent.recording) warn(configPath(['agents', name, 'recording']), RECORDING_WARNING);
+      if (mode === 'live' && agent.recording && agent.consent === undefined) warn(configPath(['agents', name, 'recording']), RECORDING_WARNING);
     }
     checkRouting(given, Object.keys(rawAgents), complain, warn);
   }

@@ -371,13 +371,13 @@ describe('a wrong config', () => {
     ...['destinations', 'hours', 'blocked', 'webhooks', 'retention', 'redaction', 'livekit'].map(
       (key) => [key, { ...contract, [key]: {} }, [`${key} is not supported yet; remove it`]] as const,
     ),
-    ...['limits', 'prices', 'operatorKey'].map(
+    ...['limits', 'prices'].map(
       (key) => [key, withAgent({ [key]: '1' }), [`agents.reception.${key} is not supported yet; remove it`]] as const,
     ),
     [
-      'a line of consent',
-      withAgent({ consent: 'Hm' }),
-      ['agents.reception.consent is not supported yet; say it in the greeting'],
+      'an operator key without anywhere to go',
+      withAgent({ operatorKey: '0' }),
+      ['agents.reception.operatorKey leads nowhere: name a fallbackTarget too'],
     ],
     [
       'speech-to-speech',

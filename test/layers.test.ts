@@ -54,7 +54,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/websocket': ['server/', 'livekit/'],
   alawmulaw: ['audio/'],
   commander: ['cli/'],
-  fastify: ['server/', 'livekit/'],
+  fastify: ['server/', 'livekit/', 'cli/'],
   openai: ['providers/'],
   pino: ['cli/'],
   'pino-pretty': ['cli/'],
