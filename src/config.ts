@@ -160,7 +160,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   });
 }
 
-const RECORDING_WARNING = 'is on: callers must be told in many countries; say it in the greeting, or set it to false';
+const RECORDING_WARNING = 'is on: callers must be told in many countries; set "consent" to a line that says so, or this to false';
 
 /** What follows from where the gateway is reached. */
 function checkServing(

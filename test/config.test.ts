@@ -592,7 +592,7 @@ describe('a warning', () => {
 
   it('says what is recorded when live', async () => {
     const warning =
-      'agents.reception.recording is on: callers must be told in many countries; say it in the greeting, or set it to false';
+      'agents.reception.recording is on: callers must be told in many countries; set "consent" to a line that says so, or this to false';
 
     expect((await load(contract, LIVE)).warnings).toEqual([warning]);
     expect((await load(withAgent({ recording: false }), LIVE)).warnings).toEqual([]);

@@ -11,15 +11,18 @@ interface Job {
 
 /**
  * The Telnyx commands of one call, one in flight, in the order they were decided. A hangup empties its leg's queue and
- * overtakes everything: nothing is said to a leg that is to end.
+ * overtakes everything, and what waits for a leg that has ended meanwhile is dropped: nothing is said to a leg that is to
+ * end, or is gone.
  */
 export class CommandLane {
   readonly #telnyx: TelnyxApi;
+  readonly #isOver: (leg: LegName) => boolean;
   #queue: Job[] = [];
   #busy = false;
 
-  constructor(telnyx: TelnyxApi) {
+  constructor(telnyx: TelnyxApi, isOver: (leg: LegName) => boolean) {
     this.#telnyx = telnyx;
+    this.#isOver = isOver;
   }
 
   send(job: Job): void {
@@ -34,6 +37,7 @@ export class CommandLane {
 
   #next(): void {
     if (this.#busy) return;
+    this.#queue = this.#queue.filter((waiting) => !this.#isOver(waiting.leg));
     const job = this.#queue.shift();
     if (!job) return;
     this.#busy = true;

@@ -96,7 +96,8 @@ export type CallTimer =
 
 /** A Telnyx command as the machine asks for it; the session adds ids, URL and client state. */
 export type CallCommand =
-  | { readonly name: 'answer'; readonly epoch: number }
+  /** `epoch` undefined: picked up without a stream. */
+  | { readonly name: 'answer'; readonly epoch?: number }
   | { readonly name: 'streamingStart'; readonly epoch: number }
   | { readonly name: 'reject'; readonly cause: 'CALL_REJECTED' | 'USER_BUSY' }
   | { readonly name: 'hangup' }

@@ -15,7 +15,7 @@ import type { CallPorts } from './ports.ts';
 import { ProviderDesk } from './provider-desk.ts';
 import { Recorder } from './recorder.ts';
 import { effectLine, inputLine } from './record-lines.ts';
-import { talkingLeg, type CallState, type Leg } from './state.ts';
+import { isOver, talkingLeg, type CallState, type Leg } from './state.ts';
 import { telnyxCommand } from './telnyx-command.ts';
 import { TimerHeap } from './timers.ts';
 import type { Timed } from './wheel.ts';
@@ -83,7 +83,10 @@ export class Session implements Timed {
     this.#state = options.state;
     this.#log = ports.log.child({ callId: options.callId });
     this.#ids = createIds(options.seed, resumed?.idCounts);
-    this.#lane = new CommandLane(ports.telnyx);
+    this.#lane = new CommandLane(ports.telnyx, (name) => {
+      const leg = this.#state.legs[name];
+      return !leg || isOver(leg);
+    });
     this.#t = resumed?.t ?? 0;
     this.#t0 = ports.clock.mono() - this.#t;
     this.#seq = resumed?.seq ?? 0;

@@ -21,8 +21,9 @@ export function telnyxCommand(command: CallCommand, context: CommandContext): Te
   });
   switch (command.name) {
     case 'answer':
+      return { name: 'answer', stream: command.epoch === undefined ? undefined : stream(command.epoch), clientState };
     case 'streamingStart':
-      return { name: command.name, stream: stream(command.epoch), clientState };
+      return { name: 'streamingStart', stream: stream(command.epoch), clientState };
     case 'transfer':
       return {
         name: 'transfer',
@@ -32,15 +33,22 @@ export function telnyxCommand(command: CallCommand, context: CommandContext): Te
         targetLegClientState: JSON.stringify({ call: context.callId, leg: 'target' }),
       };
     case 'speak':
-      return { name: 'speak', payload: command.text, voice: 'female', language: speakLanguage(context.language) };
+      return { name: 'speak', payload: command.text, ...speakVoice(context.language) };
     default:
       return command;
   }
 }
 
-/** Telnyx' speak wants a region; the ones of our fixed lines. */
-function speakLanguage(language: string): string {
-  const base = language.split('-')[0] ?? 'en';
-  const known: Readonly<Record<string, string>> = { en: 'en-US', fr: 'fr-FR', nl: 'nl-NL', de: 'de-DE', es: 'es-ES' };
-  return language.includes('-') ? language : (known[base] ?? 'en-US');
+/** Voices that Telnyx' `speak` has for the languages of our fixed lines. */
+const SPEAK_VOICES: Readonly<Record<string, { readonly voice: string; readonly language: string }>> = {
+  en: { voice: 'AWS.Polly.Joanna', language: 'en-US' },
+  fr: { voice: 'AWS.Polly.Celine', language: 'fr-FR' },
+  nl: { voice: 'AWS.Polly.Lotte', language: 'nl-NL' },
+  de: { voice: 'AWS.Polly.Vicki', language: 'de-DE' },
+  es: { voice: 'AWS.Polly.Lucia', language: 'es-ES' },
+};
+const ENGLISH = { voice: 'AWS.Polly.Joanna', language: 'en-US' };
+
+function speakVoice(language: string): { readonly voice: string; readonly language: string } {
+  return SPEAK_VOICES[language.split('-')[0] ?? 'en'] ?? ENGLISH;
 }

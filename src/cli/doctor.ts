@@ -1,12 +1,7 @@
 import { createInterface } from 'node:readline/promises';
-import { loadConfig, type Config } from '../config.ts';
 import { systemClock } from '../core/clock.ts';
-import { LandlineError } from '../core/errors.ts';
-import { createTelnyxAccount } from '../telnyx/account.ts';
-import { notChecked, ok, problem, type Finding } from './doctor/finding.ts';
-import { providerChecks } from './doctor/provider-checks.ts';
-import { publicUrlChecks } from './doctor/public-url-check.ts';
-import { telnyxChecks } from './doctor/telnyx-checks.ts';
+import { examine } from './doctor/examine.ts';
+import type { Finding, Fix } from './doctor/finding.ts';
 import type { ExitCode } from './main.ts';
 
 export interface DoctorOptions {
@@ -16,97 +11,71 @@ export interface DoctorOptions {
   readonly json?: boolean;
 }
 
+/** Where the doctor reads and writes. */
+export interface Terminal {
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly output: NodeJS.WritableStream;
+  /** Takes the talk about changes while `output` is one JSON document. */
+  readonly errors: NodeJS.WritableStream;
+}
+
+const PROCESS: Terminal = { input: process.stdin, output: process.stdout, errors: process.stderr };
+
 /** `landline doctor`: reads, asks, says what to do. Changes nothing without `--fix`. @returns 1 when a problem is left. */
-export async function doctor(options: DoctorOptions): Promise<ExitCode> {
+export async function doctor(options: DoctorOptions, terminal: Terminal = PROCESS): Promise<ExitCode> {
   const env = { ...process.env, ...(options.config === undefined ? {} : { LANDLINE_CONFIG: options.config }) };
-  let findings = await examine(env);
-  const fixable = findings.filter((finding) => finding.fix);
-  if (options.fix && fixable.length > 0 && (await agreed(fixable, options))) {
-    for (const { fix } of fixable) {
-      const failure = await fix?.apply();
-      say(
-        options,
-        `  ${failure === undefined ? 'done  ' : 'FAILED'}  ${fix?.what ?? ''}${failure === undefined ? '' : `: ${failure}`}`,
-      );
+  const look = (): Promise<Finding[]> => examine({ env, cwd: process.cwd(), clock: systemClock });
+  let findings = await look();
+  const fixes = findings.flatMap(({ fix }) => fix ?? []);
+  if (options.fix && fixes.length > 0) {
+    const { input } = terminal;
+    const output = options.json ? terminal.errors : terminal.output;
+    output.write(`This would be changed at Telnyx:\n${fixes.map(({ what }) => `  - ${what}\n`).join('')}`);
+    if (options.yes || (await isAgreed(input, output))) {
+      await applyAll(fixes, output);
+      findings = await look();
     }
-    findings = await examine(env);
   }
-  const problems = findings.filter((finding) => finding.status === 'problem').length;
-  if (options.json) {
-    const plain = findings.map(({ check, status, detail, remedy, fix }) => ({
-      check,
-      status,
-      detail,
-      remedy,
-      fixable: fix !== undefined,
-    }));
-    process.stdout.write(`${JSON.stringify({ problems, findings: plain }, null, 2)}\n`);
-  } else print(findings, problems);
+  const problems = findings.filter(({ status }) => status === 'problem').length;
+  terminal.output.write(options.json ? jsonOf(findings, problems) : textOf(findings, problems));
   return problems === 0 ? 0 : 1;
 }
 
-async function examine(env: Readonly<Record<string, string | undefined>>): Promise<Finding[]> {
-  const findings: Finding[] = [ok('Node', process.versions.node)];
-  let config: Config;
-  try {
-    config = await loadConfig({ env, cwd: process.cwd() });
-    findings.push(ok('config', config.file ?? 'built-in demo agent'));
-  } catch (error) {
-    if (!(error instanceof LandlineError)) throw error;
-    for (const line of error.message.split('\n'))
-      findings.push(problem('config', line, 'Correct it, then run doctor again'));
-    findings.push(notChecked('everything else', 'it needs a config that can be read'));
-    return findings;
-  }
-  findings.push(...(await providerChecks(config, env)));
-  if (config.mode === 'emulator') {
-    findings.push(
-      problem(
-        'Telnyx key',
-        'TELNYX_API_KEY is not set: this gateway would run against the embedded emulator',
-        'Set it for live calls',
-      ),
-    );
-    return findings;
-  }
-  const account = createTelnyxAccount({ apiKey: config.telnyx.apiKey ?? '', baseUrl: config.telnyx.baseUrl });
-  try {
-    findings.push(...(await telnyxChecks(config, account, systemClock)));
-  } finally {
-    account.close();
-  }
-  findings.push(...(await publicUrlChecks(config)));
-  return findings;
-}
-
-/** Lists every change before anything is changed. */
-async function agreed(fixable: readonly Finding[], options: DoctorOptions): Promise<boolean> {
-  say(options, 'This would be changed at Telnyx:');
-  for (const { fix } of fixable) say(options, `  - ${fix?.what ?? ''}`);
-  if (options.yes) return true;
-  if (!process.stdin.isTTY) {
-    say(options, 'Nothing was changed: run with --fix --yes to agree without being asked.');
+async function isAgreed(input: Terminal['input'], output: NodeJS.WritableStream): Promise<boolean> {
+  if (!input.isTTY) {
+    output.write('Nothing was changed: run with --fix --yes to agree without being asked.\n\n');
     return false;
   }
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question('Change it? [y/N] ');
+  const prompt = createInterface({ input, output });
+  // Ctrl-C and Ctrl-D close the prompt without an answer.
+  const closed = new Promise<string>((resolve) => prompt.once('close', () => resolve('')));
+  const answer = await Promise.race([prompt.question('Change it? [y/N] '), closed]);
   prompt.close();
-  return /^y(es)?$/i.test(answer.trim());
+  const yes = /^y(es)?$/i.test(answer.trim());
+  output.write(yes ? '' : 'Nothing was changed.\n\n');
+  return yes;
 }
 
-function say(options: DoctorOptions, text: string): void {
-  // With --json, standard output is one document.
-  (options.json ? process.stderr : process.stdout).write(`${text}\n`);
+async function applyAll(fixes: readonly Fix[], output: NodeJS.WritableStream): Promise<void> {
+  for (const fix of fixes) {
+    const failure = await fix.apply();
+    output.write(failure === undefined ? `  done    ${fix.what}\n` : `  FAILED  ${fix.what}: ${failure}\n`);
+  }
+  output.write('\n');
 }
 
-function print(findings: readonly Finding[], problems: number): void {
+function jsonOf(findings: readonly Finding[], problems: number): string {
+  const plain = findings.map(({ fix, ...finding }) => ({ ...finding, fixable: fix !== undefined }));
+  return `${JSON.stringify({ problems, findings: plain }, null, 2)}\n`;
+}
+
+function textOf(findings: readonly Finding[], problems: number): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
   const sign = { ok: 'ok         ', problem: 'PROBLEM    ', 'not checked': 'not checked' } as const;
-  for (const { check, status, detail, remedy } of findings) {
-    process.stdout.write(`${sign[status]}  ${check.padEnd(width)}  ${detail}\n`);
-    if (remedy !== undefined) process.stdout.write(`${' '.repeat(11)}  ${' '.repeat(width)}  -> ${remedy}\n`);
-  }
-  process.stdout.write(
-    problems === 0 ? '\nNo problem found.\n' : `\n${problems} ${problems === 1 ? 'problem' : 'problems'}.\n`,
-  );
+  const lines = findings.flatMap(({ check, status, detail, remedy }) => [
+    `${sign[status]}  ${check.padEnd(width)}  ${detail}`,
+    ...(remedy === undefined ? [] : [`${' '.repeat(13 + width)}  -> ${remedy}`]),
+  ]);
+  const verdict = problems === 0 ? 'No problem found.' : `${problems} ${problems === 1 ? 'problem' : 'problems'}.`;
+  return `${lines.join('\n')}\n\n${verdict}\n`;
 }

@@ -36,6 +36,7 @@ export class Outbox {
   #nextLane = 1;
   #thread: DiskThread | undefined;
   #threadDown: string | undefined;
+  #isUp = false;
   #isSendQueued = false;
   #isFailing = false;
   #batch: TimerHandle | undefined;
@@ -101,6 +102,11 @@ export class Outbox {
     return this.#when(() => goals.every(({ lane, bytes, closing }) => (closing ? lane.closed : lane.written >= bytes)));
   }
 
+  /** Resolves when the first thread has come up. */
+  started(): Promise<void> {
+    return this.#when(() => this.#isUp);
+  }
+
   /** Tries everything once more, gives up on what is refused or takes over 5 s, ends the thread. */
   async stop(): Promise<void> {
     for (const lane of this.#lanes.values()) {
@@ -150,6 +156,7 @@ export class Outbox {
 
   #settle(results: readonly DiskResult[]): void {
     this.#threadDown = undefined;
+    this.#isUp = true;
     const fulfilled: (() => void)[] = [];
     for (const result of results) {
       const lane = this.#lanes.get(result.lane);

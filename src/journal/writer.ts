@@ -61,6 +61,8 @@ export interface JournalWriter {
    * fails, so a process that ends calls `stop` alone.
    */
   flush(): Promise<void>;
+  /** Resolves when the thread has come up: until then an intent waits for that, too, some 50 ms. */
+  started(): Promise<void>;
   /**
    * Writes what can be written, then ends the thread. Gives up on what the disk refuses or does not take within 5 s, and
    * logs how much that was. Afterwards everything but `track` and `state` throws.
@@ -169,6 +171,10 @@ class Writer implements JournalWriter {
   flush(): Promise<void> {
     this.#refuseAfterStop();
     return this.#outbox.flush();
+  }
+
+  started(): Promise<void> {
+    return this.#outbox.started();
   }
 
   stop(): Promise<void> {

@@ -33,6 +33,7 @@ export interface StoryTurn {
   readonly interrupted: boolean;
   readonly startMs: number;
   readonly endMs: number;
+  /** Of answers to speech. */
   readonly latency: TurnLatency | undefined;
 }
 
@@ -50,18 +51,22 @@ export function callStory({ head, records }: Pick<Journal, 'head' | 'records'>):
   const onRecording = (t: number): number => Math.max(0, t - zeroMs);
   const spoken = spokenTexts(records);
   const turns: StoryTurn[] = [];
+  let lastCaller: StoryTurn['by'] = 'voice';
   for (const turn of facts.turns) {
     if (turn.role === 'tool') continue;
     const { role, interrupted = false } = turn;
+    const said = role === 'caller' ? callerText(turn.text) : { by: 'voice' as const, text: turn.text };
+    if (role === 'caller') lastCaller = said.by;
     turns.push({
       turn: turn.turn,
       role,
-      ...(role === 'caller' ? callerText(turn.text) : { by: 'voice', text: turn.text }),
+      ...said,
       unheard: interrupted ? behind(spoken.get(turn.turn) ?? '', turn.text) : '',
       interrupted,
       startMs: onRecording(turn.startMs),
       endMs: onRecording(turn.endMs),
-      latency: turn.latency,
+      // After a key the agent waits for more keys: that is no speed of answering.
+      latency: lastCaller === 'keys' ? undefined : turn.latency,
     });
   }
   return {

@@ -30,8 +30,7 @@ export interface CallView {
 /** The call as its journal tells it; the same for live and ended ones. */
 export function callView(journal: Journal, facts: CallFacts = foldFacts(journal.records)): CallView {
   const { head } = journal;
-  const wall = (t: number | undefined): string | null =>
-    t === undefined ? null : isoTime(head.wallMs + t);
+  const wall = (t: number | undefined): string | null => (t === undefined ? null : isoTime(head.wallMs + t));
   const leg = facts.legs['caller'] ?? facts.legs['callee'];
   return {
     id: head.callId,

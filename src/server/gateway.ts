@@ -72,6 +72,7 @@ export interface Gateway {
 /** Longest a goodbye takes: the machine's own guard hangs up after 20 s, Telnyx gets some more. */
 const GOODBYE_MS = 25_000;
 const LAST_HANGUPS_MS = 5_000;
+const DISK_START_MS = 2_000;
 
 /** Starts a gateway: locks the data directory, listens, and takes over what an earlier process left. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -232,6 +233,8 @@ async function start(
     await journal.stop();
     lock.release();
   };
+  // A webhook's 200 waits for its journal line, 50 ms at most: the first one's must not go before it either.
+  await patiently(clock, DISK_START_MS, journal.started());
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (thrown) {
@@ -287,6 +290,17 @@ async function start(
       return stopping;
     },
   };
+}
+
+/** Resolves with the promise, or without it after `ms`. */
+function patiently(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const patience = clock.after(ms, resolve);
+    void promise.then(() => {
+      patience.cancel();
+      resolve();
+    });
+  });
 }
 
 /** Calls we still answer for: a bridged pair lives on without us. */

@@ -68,7 +68,10 @@ export class Takeover {
           await rm(path, { force: true });
           log.warn({ callId }, 'a journal without one whole line was removed: nothing in it was ever acknowledged');
         } else {
-          log.error({ callId, error: messageOf(thrown) }, 'this journal cannot be taken over; it stays in journal/live');
+          log.error(
+            { callId, error: messageOf(thrown) },
+            'this journal cannot be taken over; it stays in journal/live',
+          );
         }
       }
     }
@@ -80,7 +83,8 @@ export class Takeover {
     const { log, wall } = this.#options;
     for (const leftover of this.#leftovers) {
       const { journal } = leftover;
-      const wallSince: RecoveryOptions['wallSince'] = ({ head }, facts) => Math.max(0, wall() - (head.wallMs + facts.t));
+      const wallSince: RecoveryOptions['wallSince'] = ({ head }, facts) =>
+        Math.max(0, wall() - (head.wallMs + facts.t));
       const taken = recoverCall(journal, { ...recovery, log, wallSince }).then(
         () => undefined,
         (thrown: unknown) => {

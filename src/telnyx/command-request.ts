@@ -20,8 +20,7 @@ export async function requestCommand(
     case 'answer': {
       // Sampling rate and auth token do not exist here; L16 beyond 8 kHz needs streaming_start.
       const body = {
-        ...streamFields(command.stream),
-        send_silence_when_idle: true,
+        ...(command.stream ? { ...streamFields(command.stream), send_silence_when_idle: true } : {}),
         client_state: encodeClientState(command.clientState),
         command_id,
       };

@@ -2,7 +2,8 @@ import type { G711 } from '../audio/format.ts';
 
 /** What we can tell Telnyx to do with a leg. Wire names are made in `client.ts`. Source: Telnyx Call Control v2. */
 export type TelnyxCommand =
-  | { readonly name: 'answer'; readonly stream: StreamRequest; readonly clientState: string }
+  /** `stream` undefined: picked up without audio, which comes by `streamingStart` or not at all. */
+  | { readonly name: 'answer'; readonly stream: StreamRequest | undefined; readonly clientState: string }
   | { readonly name: 'reject'; readonly cause: 'CALL_REJECTED' | 'USER_BUSY' }
   | { readonly name: 'hangup' }
   | {

@@ -51,6 +51,8 @@ export interface GatewayWorld {
   request(path: string, init?: RequestInit): Promise<{ status: number; headers: Headers; text: string; json: unknown }>;
   /** Sends a webhook as Telnyx would; `type` and `payload`, or exact text. */
   webhook(body: string, change?: { timestamp?: string; signature?: string; key?: KeyObject }): Promise<Answer>;
+  /** A genuine webhook, not sent: its signature, and the whole HTTP request. */
+  sign(body: string, timestamp?: string): { signature: string; request: string };
   /** Another gateway on the same data and port, as after a crash. */
   restart(): Promise<Gateway>;
   close(): Promise<void>;
@@ -165,6 +167,18 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
         body,
       });
       return { status: response.status, headers: response.headers, text: await response.text() };
+    },
+    sign: (body, timestamp = String(Math.floor(Date.now() / 1000))) => {
+      const signature = sign(null, Buffer.from(`${timestamp}|${body}`), keyPair.privateKey).toString('base64');
+      const head = [
+        'POST /webhooks/telnyx HTTP/1.1',
+        'host: gateway.example.com',
+        'content-type: application/json',
+        `telnyx-timestamp: ${timestamp}`,
+        `telnyx-signature-ed25519: ${signature}`,
+        `content-length: ${Buffer.byteLength(body)}`,
+      ];
+      return { signature, request: `${head.join('\r\n')}\r\n\r\n${body}` };
     },
     restart: async () => (world.gateway = await start(world.gateway.port)),
     close: async () => {

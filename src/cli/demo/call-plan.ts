@@ -12,6 +12,8 @@ export interface CallerTurn {
   readonly when: { readonly type: 'agentDone' } | { readonly type: 'agentSpeaking'; readonly afterMs: number };
   /** The intent of the script that it must lead to. */
   readonly expect: string;
+  /** Left out of the demo call to keep it short. */
+  readonly isSkipped: boolean;
 }
 
 export type CallerAct =
@@ -31,6 +33,7 @@ const when = {
   when: z.enum(['agentDone', 'agentSpeaking']),
   afterMs: z.number().int().min(0).default(0),
   expect: z.string(),
+  skip: z.boolean().default(false),
 };
 const schema = z.object({
   script: z.string(),
@@ -62,6 +65,7 @@ export function loadCallPlan(folder: string = DEMO_FOLDER): CallPlan {
           act,
           when: turn.when === 'agentDone' ? { type: 'agentDone' } : { type: 'agentSpeaking', afterMs: turn.afterMs },
           expect: turn.expect,
+          isSkipped: turn.skip,
         };
       }),
       ends,

@@ -36,7 +36,7 @@ export async function playCaller({ plan, call, events, signal, did }: CallerOpti
       if (call.state === 'ended') return;
       agent.expectAnswer();
       did(turn);
-      if (act.type === 'press') call.press(act.digits, { audible: true });
+      if (act.type === 'press') call.press(act.digits);
       else await call.play(act.samples);
     }
     if (plan.ends === 'transfer') {

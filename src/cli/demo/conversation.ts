@@ -1,3 +1,4 @@
+import type { TurnRecord } from '../../agent/dialogue/inputs.ts';
 import type { PublishedEvent } from '../../call/ports.ts';
 import type { EmulatedCall } from '../../emulator/telnyx/index.ts';
 import type { Gateway } from '../../server/gateway.ts';
@@ -18,12 +19,15 @@ export class Conversation {
   readonly #startedMs = new Map<number, number>();
   readonly #unsubscribe: () => void;
   readonly #timer: NodeJS.Timeout;
-  readonly #ended = Promise.withResolvers<void>();
   #callerMs = 0;
   #unheardWords = 0;
   #partial = '';
   #callId: string | undefined;
   #underruns = 0;
+  #hasEnded = false;
+  /** Turns that ended within one step of the call. */
+  #justEnded: TurnRecord[] = [];
+  #wasKey = false;
 
   constructor(options: ConversationOptions) {
     this.#options = options;
@@ -31,9 +35,8 @@ export class Conversation {
     this.#timer = setInterval(() => this.#showNow(), STATUS_MS);
   }
 
-  /** Resolves with the end of the call. */
-  get ended(): Promise<void> {
-    return this.#ended.promise;
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   get callId(): string | undefined {
@@ -84,7 +87,9 @@ export class Conversation {
         this.#unheardWords = event.data.unheardWords;
         return;
       case 'turn.ended':
-        this.#turnEnded(event.data);
+        // An interruption ends two turns at once, the caller's first: they are shown as they were spoken.
+        if (this.#justEnded.length === 0) setImmediate(() => this.#showTurns());
+        this.#justEnded.push(event.data);
         return;
       case 'dtmf.received':
         screen.said(this.#nowMs, 'caller', `[${event.data.digit}]`, 'key pressed');
@@ -103,24 +108,31 @@ export class Conversation {
         return;
       case 'call.ended':
         screen.said(this.#nowMs, 'call', `the call has ended: ${event.data.reason.replaceAll('_', ' ')}`);
-        this.#ended.resolve();
+        this.#hasEnded = true;
         return;
       default:
     }
   }
 
-  #turnEnded(turn: Extract<PublishedEvent, { type: 'turn.ended' }>['data']): void {
+  #showTurns(): void {
+    for (const turn of this.#justEnded.sort((a, b) => a.startMs - b.startMs)) this.#showTurn(turn);
+    this.#justEnded = [];
+  }
+
+  #showTurn(turn: TurnRecord): void {
     const { screen } = this.#options;
     const atMs = this.#startedMs.get(turn.turn) ?? this.#nowMs;
     if (turn.role === 'caller') {
       this.#partial = '';
+      this.#wasKey = turn.text.startsWith('[pressed ');
       // A key press was shown when it happened.
-      if (turn.text.startsWith('[pressed ')) return;
+      if (this.#wasKey) return;
       const text = turn.text === '[unclear]' ? '(not understood)' : turn.text;
       screen.said(atMs, 'caller', text, 'recognised');
       return;
     }
-    const wait = turn.latency?.firstAudioMs;
+    // After a key the agent waits for more keys; that is no speed of answering.
+    const wait = this.#wasKey ? undefined : turn.latency?.firstAudioMs;
     const notes = [
       ...(wait === undefined ? [] : [`after ${(wait / 1000).toFixed(2)} s`]),
       ...(turn.interrupted ? [`interrupted, ${this.#unheardWords} words never heard`] : []),

@@ -52,7 +52,12 @@ export class Screen {
     const [label, style] = SPEAKERS[speaker];
     const time = `${clock(atMs)}`.padStart(6);
     const body = speaker === 'call' ? this.style('dim', text) : text;
-    const lines = this.#wrap(note === '' ? body : `${body}  ${this.style('dim', note)}`);
+    const lines = this.#wrap(body);
+    if (note !== '') {
+      const last = lines.pop() ?? '';
+      const fits = stripVTControlCharacters(last).length + note.length + 2 <= this.#columns - INDENT;
+      lines.push(...(fits ? [`${last}  ${this.style('dim', note)}`] : [last, this.style('dim', note)]));
+    }
     this.line(`${this.style('dim', time)}   ${this.style(style, label)}   ${lines.join(`\n${' '.repeat(INDENT)}`)}`);
   }
 

@@ -1,3 +1,5 @@
+import type { AccountAnswer } from '../../telnyx/account.ts';
+
 /** What one check found. `not checked` is never good news: it says what stood in the way. */
 export interface Finding {
   readonly check: string;
@@ -5,18 +7,30 @@ export interface Finding {
   readonly detail: string;
   /** One line: what to do. With every problem. */
   readonly remedy?: string;
-  /** What `--fix` would change at Telnyx, and the change. */
-  readonly fix?: { readonly what: string; apply(): Promise<string | undefined> };
+  readonly fix?: Fix;
+}
+
+/** A change at Telnyx that would solve a problem. */
+export interface Fix {
+  /** What it changes, from what, to what: people agree to this sentence. */
+  readonly what: string;
+  /** @returns why it failed; undefined when it is done. Never rejects. */
+  apply(): Promise<string | undefined>;
 }
 
 export function ok(check: string, detail: string): Finding {
   return { check, status: 'ok', detail };
 }
 
-export function problem(check: string, detail: string, remedy: string, fix?: Finding['fix']): Finding {
+export function problem(check: string, detail: string, remedy: string, fix?: Fix): Finding {
   return { check, status: 'problem', detail, remedy, ...(fix ? { fix } : {}) };
 }
 
 export function notChecked(check: string, detail: string): Finding {
   return { check, status: 'not checked', detail };
+}
+
+/** How a change ended, in the words of {@link Fix.apply}. */
+export function failureOf(answer: AccountAnswer<unknown>): string | undefined {
+  return answer.ok ? undefined : answer.message;
 }

@@ -1,114 +1,123 @@
 import type { Config } from '../../config.ts';
-import { messageOf } from '../../core/errors.ts';
-import { chainOf, vendorAccess, type AnyBlock } from '../../providers/options.ts';
+import type { Clock } from '../../core/clock.ts';
+import { openAiShutdown } from '../../providers/openai-shutdowns.ts';
+import { chainOf, isOpenAi, isVendorBlock, vendorAccess, type AnyBlock } from '../../providers/options.ts';
+import { keyCheck } from './config-findings.ts';
 import { notChecked, ok, problem, type Finding } from './finding.ts';
+import { reach } from './reach.ts';
 
+/** One server with one key, and what the agents want of it. */
 interface Endpoint {
+  readonly check: string;
   readonly vendor: 'deepgram' | 'openai';
+  /** Without a slash at the end. */
   readonly baseUrl: string;
   readonly keyEnv: string;
-  readonly key: string | undefined;
+  readonly key: string;
   readonly models: Set<string>;
 }
 
-const TIMEOUT_MS = 8000;
+interface ListedModel {
+  readonly id: string;
+  readonly ownedBy: unknown;
+  /** `YYYY-MM-DD`. */
+  readonly shutdown: string | undefined;
+}
+
+const OWN_URL = { deepgram: 'https://api.deepgram.com', openai: 'https://api.openai.com/v1' } as const;
+const SHUTDOWN_NOTICE_MS = 60 * 86_400_000;
 
 /** One cheap request to every speech and language server that the agents use. */
 export async function providerChecks(
   config: Config,
   env: Readonly<Record<string, string | undefined>>,
+  clock: Clock,
 ): Promise<Finding[]> {
   const endpoints = new Map<string, Endpoint>();
-  for (const agent of Object.values(config.agents)) {
-    for (const first of [agent.stt, agent.llm, agent.tts] as readonly (AnyBlock | undefined)[]) {
-      for (const block of first ? chainOf(first) : []) addEndpoint(endpoints, block, env);
+  for (const { stt, llm, tts } of Object.values(config.agents)) {
+    for (const block of [stt, llm, tts].flatMap((first: AnyBlock) => chainOf(first))) {
+      if (!isVendorBlock(block)) continue;
+      const { apiKey, apiKeyEnv, baseUrl: given, needsKey } = vendorAccess(block, env);
+      const baseUrl = (given ?? OWN_URL[block.provider]).replace(/\/+$/, '');
+      const id = `${block.provider} ${baseUrl} ${apiKeyEnv}`;
+      const check = needsKey || apiKey !== '' ? keyCheck(apiKeyEnv) : `server ${baseUrl}`;
+      const endpoint = endpoints.get(id) ?? {
+        ...{ check, vendor: block.provider, baseUrl, keyEnv: apiKeyEnv, key: apiKey },
+        models: new Set<string>(),
+      };
+      endpoint.models.add(block.model);
+      endpoints.set(id, endpoint);
     }
   }
-  return Promise.all(
-    [...endpoints.values()].map((endpoint) =>
-      endpoint.vendor === 'deepgram' ? askDeepgram(endpoint) : askOpenAi(endpoint),
-    ),
-  );
+  return Promise.all([...endpoints.values()].map((endpoint) => askServer(endpoint, clock)));
 }
 
-function addEndpoint(
-  endpoints: Map<string, Endpoint>,
-  block: AnyBlock,
-  env: Readonly<Record<string, string | undefined>>,
-): void {
-  if (block.provider !== 'deepgram' && block.provider !== 'openai') return;
-  const access = vendorAccess(block, env);
-  const baseUrl =
-    access.baseUrl ?? (block.provider === 'deepgram' ? 'https://api.deepgram.com' : 'https://api.openai.com/v1');
-  const keyEnv = block.apiKeyEnv ?? (block.provider === 'deepgram' ? 'DEEPGRAM_API_KEY' : 'OPENAI_API_KEY');
-  const id = `${block.provider} ${baseUrl} ${keyEnv}`;
-  const endpoint = endpoints.get(id) ?? {
-    vendor: block.provider,
-    baseUrl,
-    keyEnv,
-    key: env[keyEnv],
-    models: new Set<string>(),
-  };
-  endpoint.models.add(block.model);
-  endpoints.set(id, endpoint);
-}
-
-async function askDeepgram(endpoint: Endpoint): Promise<Finding> {
-  const check = 'Deepgram key';
-  const answer = await ask(`${endpoint.baseUrl.replace(/\/$/, '')}/v1/projects`, `Token ${endpoint.key ?? ''}`);
-  if (typeof answer === 'string') return notChecked(check, answer);
-  if (answer.status === 401 || answer.status === 403) {
+async function askServer(endpoint: Endpoint, clock: Clock): Promise<Finding> {
+  const { check, vendor, baseUrl, keyEnv, key } = endpoint;
+  if (!/^[\x21-\x7e]*$/.test(key)) {
+    return problem(check, `${keyEnv} has characters no key has`, 'Copy it again, without spaces and line breaks');
+  }
+  const [path, scheme] = vendor === 'deepgram' ? ['/v1/projects', 'Token'] : ['/models', 'Bearer'];
+  const answer = await reach(`${baseUrl}${path}`, { headers: key === '' ? {} : { authorization: `${scheme} ${key}` } });
+  if (!('response' in answer)) {
+    const variable = vendor === 'deepgram' ? 'DEEPGRAM_BASE_URL' : 'OPENAI_BASE_URL (it includes /v1)';
     return problem(
       check,
-      `${endpoint.baseUrl} does not accept ${endpoint.keyEnv}`,
-      'Create a key in the Deepgram console, API keys',
+      `${baseUrl} cannot be reached: ${answer.reason}`,
+      `Check network and firewall, start the server, or correct baseUrl or ${variable}`,
     );
   }
-  return answer.ok
-    ? ok(check, `accepted by ${endpoint.baseUrl}`)
-    : notChecked(check, `${endpoint.baseUrl} answers ${answer.status}`);
-}
-
-async function askOpenAi(endpoint: Endpoint): Promise<Finding> {
-  const check = endpoint.baseUrl.includes('api.openai.com') ? 'OpenAI key' : `language server ${endpoint.baseUrl}`;
-  const answer = await ask(`${endpoint.baseUrl.replace(/\/$/, '')}/models`, `Bearer ${endpoint.key ?? 'none'}`);
-  if (typeof answer === 'string') {
-    return problem(check, answer, 'Start the server, or correct baseUrl (it includes /v1)');
-  }
-  if (answer.status === 401 || answer.status === 403) {
+  const { status, ok: isOk } = answer.response;
+  if (status === 401) {
     return problem(
       check,
-      `${endpoint.baseUrl} does not accept ${endpoint.keyEnv}`,
-      'Create a key at the provider and put it into that variable',
+      `${baseUrl} does not accept ${keyEnv}`,
+      `Create a key at the provider, put it into ${keyEnv}`,
     );
   }
-  if (!answer.ok) return notChecked(check, `${endpoint.baseUrl}/models answers ${answer.status}`);
-  const known = modelIds(await answer.json().catch(() => undefined));
-  if (known === undefined) return notChecked(check, `${endpoint.baseUrl}/models does not list models`);
-  const missing = [...endpoint.models].filter((model) => !known.has(model));
-  if (missing.length === 0)
-    return ok(check, `accepted by ${endpoint.baseUrl}, which has ${[...endpoint.models].join(', ')}`);
-  return problem(
-    check,
-    `${endpoint.baseUrl} has no model ${missing.join(', ')}`,
-    `Use one of: ${[...known].slice(0, 8).join(', ')}`,
-  );
+  // A key with narrow rights may not list anything and still do its work.
+  if (status === 403) return notChecked(check, `${baseUrl} does not let this key list anything (403)`);
+  if (!isOk) return notChecked(check, `${baseUrl}${path} answers ${status}`);
+  return vendor === 'deepgram' ? ok(check, `accepted by ${baseUrl}`) : judgeModels(endpoint, answer.body, clock);
 }
 
-function modelIds(body: unknown): Set<string> | undefined {
-  if (typeof body !== 'object' || body === null || !('data' in body) || !Array.isArray(body.data)) return undefined;
-  const ids = body.data.flatMap((entry: unknown) =>
-    typeof entry === 'object' && entry !== null && 'id' in entry && typeof entry.id === 'string' ? [entry.id] : [],
-  );
-  return new Set(ids);
+function judgeModels({ check, baseUrl, models }: Endpoint, body: string, clock: Clock): Finding {
+  const listed = readModels(body);
+  if (listed === undefined) return notChecked(check, `${baseUrl}/models does not list models`);
+  const gone: string[] = [];
+  const ending: string[] = [];
+  for (const name of models) {
+    // Ollama lists `llama3.2:latest` and takes `llama3.2`; llama.cpp takes any name for the one model it runs.
+    const found = listed.find(({ id, ownedBy }) => id === name || id === `${name}:latest` || ownedBy === 'llamacpp');
+    if (!found) gone.push(name);
+    const day = found?.shutdown ?? (isOpenAi(baseUrl) ? openAiShutdown(name) : undefined);
+    if (found && day !== undefined && Date.parse(day) - clock.wall() < SHUTDOWN_NOTICE_MS) {
+      ending.push(`${name} on ${day}`);
+    }
+  }
+  if (gone.length > 0) {
+    const some = listed.slice(0, 8).map(({ id }) => id);
+    const remedy = some.length === 0 ? 'Load it into the server' : `Use another, such as ${some.join(', ')}`;
+    return problem(check, `${baseUrl} has no model ${gone.join(', ')}`, remedy);
+  }
+  if (ending.length > 0) {
+    return problem(check, `${baseUrl} switches off ${ending.join(', ')}`, 'Choose a newer model before that day');
+  }
+  return ok(check, `accepted by ${baseUrl}, which has ${[...models].join(', ')}`);
 }
 
-/** @returns the response, or why there is none. */
-async function ask(url: string, authorization: string): Promise<Response | string> {
+function readModels(body: string): ListedModel[] | undefined {
+  let data: unknown;
   try {
-    return await fetch(url, { headers: { authorization }, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
-    return `${url} cannot be reached: ${cause}`;
+    data = (JSON.parse(body) as { data?: unknown } | null)?.data;
+  } catch {
+    return undefined;
   }
+  if (!Array.isArray(data)) return undefined;
+  return data.flatMap((entry: unknown): ListedModel[] => {
+    if (typeof entry !== 'object' || entry === null || !('id' in entry) || typeof entry.id !== 'string') return [];
+    const shutdown = 'shutdown_date' in entry ? entry.shutdown_date : undefined;
+    const ownedBy = 'owned_by' in entry ? entry.owned_by : undefined;
+    return [{ id: entry.id, ownedBy, shutdown: typeof shutdown === 'string' ? shutdown : undefined }];
+  });
 }

@@ -1,156 +1,156 @@
 import type { Config } from '../../config.ts';
 import type { Clock } from '../../core/clock.ts';
-import { messageOf } from '../../core/errors.ts';
-import { maskNumber } from '../../core/log.ts';
-import type { AccountAnswer, AccountApplication, TelnyxAccount } from '../../telnyx/account.ts';
-import { createVerifier } from '../../telnyx/signature.ts';
-import { notChecked, ok, problem, type Finding } from './finding.ts';
+import type { AccountAnswer, AccountApplication, AccountBalance, TelnyxAccount } from '../../telnyx/account.ts';
+import { failureOf, notChecked, ok, problem, type Finding } from './finding.ts';
+import { applicationOf, askNumbers, numberFindings } from './number-checks.ts';
+import { reach } from './reach.ts';
 
 /** Telnyx refuses signatures more than 300 s away; a clock that far off is well on its way. */
 const SKEW_S = 30;
+const TELNYX = 'https://api.telnyx.com/v2';
 
-/** Everything that can be asked of the Telnyx account, in the order in which one mistake hides the next. */
-export async function telnyxChecks(config: Config, account: TelnyxAccount, clock: Clock): Promise<Finding[]> {
-  const findings = [checkPublicKey(config, clock)];
-  const key = await account.checkKey();
-  findings.push(...keyFinding(key));
-  findings.push(await checkClock(config, clock));
+/**
+ * Everything that can be asked of the Telnyx account, in the order in which one mistake hides the next.
+ * @param leadsHere whether the public URL is sound: if not, a webhook URL that differs from it may well be the right one.
+ */
+export async function telnyxChecks(
+  config: Config,
+  account: TelnyxAccount,
+  clock: Clock,
+  leadsHere: boolean,
+): Promise<Finding[]> {
+  const [key, time] = await Promise.all([account.checkKey(), clockFinding(config, clock)]);
+  // Its shape was checked with the config; whose it is, Telnyx does not tell.
+  const shape = ok('public key shape', "32 bytes of base64; whether it is this account's shows with the first webhook");
+  const findings = [shape, keyFinding(config, key), time];
   if (!key.ok) {
-    for (const check of ['application', 'numbers'])
-      findings.push(notChecked(check, 'Telnyx cannot be asked with this key'));
+    for (const check of ['application', 'numbers']) findings.push(notChecked(check, 'Telnyx cannot be asked'));
     return findings;
   }
-  const { connectionId } = config.telnyx;
-  if (connectionId === undefined) {
+  const numbers = await askNumbers(account, Object.keys(config.numbers));
+  const id = config.telnyx.connectionId ?? applicationOf(numbers);
+  if (id === undefined) {
     const remedy = 'Copy the id of your Call Control application (Voice, Programmable Voice) into TELNYX_CONNECTION_ID';
-    findings.push(
-      problem('application', 'TELNYX_CONNECTION_ID is not set, so nobody can look at the application', remedy),
-    );
+    findings.push(problem('application', 'TELNYX_CONNECTION_ID is not set, so it cannot be looked at', remedy));
     findings.push(notChecked('numbers', 'which application they should belong to is not known'));
     return findings;
   }
-  findings.push(...(await checkApplication(config, account, connectionId)));
-  findings.push(...(await checkNumbers(config, account, connectionId)));
+  const application = await account.application(id);
+  if (!application.ok) {
+    findings.push(missingApplication(id, application));
+    if (application.reason === 'not_found') {
+      findings.push(notChecked('numbers', 'there is no application that they could belong to'));
+      return findings;
+    }
+  } else findings.push(...(await applicationFindings(config, account, application.value, leadsHere)));
+  findings.push(...numberFindings(account, numbers, id));
   return findings;
 }
 
-function checkPublicKey(config: Config, clock: Clock): Finding {
-  try {
-    createVerifier(config.telnyx.publicKeys, clock);
-    return ok(
-      'public key',
-      "32 bytes of base64, as the portal shows it; whether it is this account's shows with the first webhook",
-    );
-  } catch (error) {
-    return problem(
-      'public key',
-      messageOf(error),
-      'Copy it from Account settings, Keys & credentials, Public key into TELNYX_PUBLIC_KEY',
-    );
-  }
-}
-
-function keyFinding(
-  answer: AccountAnswer<{ readonly available: string | undefined; readonly currency: string | undefined }>,
-): Finding[] {
+function keyFinding(config: Config, answer: AccountAnswer<AccountBalance>): Finding {
+  const check = 'Telnyx key';
   if (answer.ok) {
     const { available, currency } = answer.value;
-    return [
-      ok('Telnyx key', available === undefined ? 'accepted' : `accepted; ${available} ${currency ?? ''} available`),
-    ];
+    return ok(check, available === undefined ? 'accepted' : `accepted; ${available} ${currency ?? ''} available`);
   }
-  if (answer.reason === 'unauthorized') {
-    return [
-      problem(
-        'Telnyx key',
-        'Telnyx does not accept TELNYX_API_KEY',
-        'Create a key under Account settings, Keys & credentials, API keys (v2)',
-      ),
-    ];
+  const { reason, status, message } = answer;
+  if (reason === 'unauthorized') {
+    const remedy = 'Create a key in the portal under API Keys (v2) and put it into TELNYX_API_KEY';
+    return problem(check, 'Telnyx does not accept TELNYX_API_KEY', remedy);
   }
-  return [notChecked('Telnyx key', answer.message)];
-}
-
-async function checkClock(config: Config, clock: Clock): Promise<Finding> {
-  try {
-    const response = await fetch(config.telnyx.baseUrl ?? 'https://api.telnyx.com/v2', {
-      method: 'HEAD',
-      signal: AbortSignal.timeout(5000),
-    });
-    const theirs = Date.parse(response.headers.get('date') ?? '');
-    if (Number.isNaN(theirs)) return notChecked('clock', 'Telnyx did not say what time it is');
-    const skew = Math.round((clock.wall() - theirs) / 1000);
-    if (Math.abs(skew) <= SKEW_S) return ok('clock', `within ${SKEW_S} s of Telnyx'`);
-    return problem(
-      'clock',
-      `this machine is ${Math.abs(skew)} s ${skew > 0 ? 'ahead of' : 'behind'} Telnyx`,
-      'Switch on time synchronisation (NTP): webhooks more than 300 s off are refused',
-    );
-  } catch (error) {
-    return notChecked('clock', `Telnyx cannot be reached: ${messageOf(error)}`);
-  }
-}
-
-async function checkApplication(config: Config, account: TelnyxAccount, id: string): Promise<Finding[]> {
-  const answer = await account.application(id);
-  if (!answer.ok) {
-    if (answer.reason === 'not_found') {
-      return [
-        problem(
-          'application',
-          `there is no Call Control application ${id}`,
-          'Take its id from Voice, Programmable Voice in the portal; a SIP connection will not do',
-        ),
-      ];
-    }
-    return [notChecked('application', answer.message)];
-  }
-  const application = answer.value;
-  const findings = [
-    application.active === false
-      ? problem('application', `"${application.name ?? id}" is switched off`, 'Switch it on in the portal')
-      : ok('application', `"${application.name ?? id}" exists`),
-  ];
-  findings.push(webhookFinding(config, account, application));
-  findings.push(
-    application.apiVersion === '2'
-      ? ok('API version', '2')
-      : problem(
-          'API version',
-          `webhooks come in version ${application.apiVersion ?? '?'}`,
-          'Set "Webhook API version" of the application to 2',
-          {
-            what: `set the webhook API version of application ${id} to 2`,
-            apply: async () => failureOf(await account.updateApplication(id, { apiVersion: '2' })),
-          },
-        ),
-  );
-  findings.push(failoverFinding(application));
-  findings.push(await profileFinding(config, account, application));
-  return findings;
-}
-
-function webhookFinding(config: Config, account: TelnyxAccount, application: AccountApplication): Finding {
-  const wanted = `${config.publicUrl ?? ''}/webhooks/telnyx`;
-  if (application.webhookUrl === wanted) return ok('webhook URL', wanted);
+  // No answer at all, or one that Telnyx does not give; a 429 or 5xx says nothing about the key.
+  const isElsewhere = status === undefined || reason === 'not_found';
+  if (!isElsewhere) return notChecked(check, message);
+  const url = config.telnyx.baseUrl ?? TELNYX;
   return problem(
-    'webhook URL',
-    `Telnyx calls ${application.webhookUrl ?? 'nothing'}, this gateway listens at ${wanted}`,
-    `Set the application's webhook URL to ${wanted}`,
-    {
-      what: `set the webhook URL of application ${application.id} to ${wanted}`,
-      apply: async () => failureOf(await account.updateApplication(application.id, { webhookUrl: wanted })),
-    },
+    check,
+    `${url} is not answered by Telnyx: ${message}`,
+    'Check network and firewall, or TELNYX_BASE_URL',
   );
 }
 
-function failoverFinding(application: AccountApplication): Finding {
-  const { failoverUrl, webhookUrl } = application;
-  if (failoverUrl === undefined || failoverUrl === '') {
-    return ok('failover URL', 'none: new calls that come while this gateway restarts get no answer');
+async function clockFinding(config: Config, clock: Clock): Promise<Finding> {
+  const answer = await reach(config.telnyx.baseUrl ?? TELNYX, { method: 'HEAD' });
+  if (!('response' in answer)) return notChecked('clock', 'Telnyx cannot be asked what time it is');
+  const theirs = Date.parse(answer.response.headers.get('date') ?? '');
+  if (Number.isNaN(theirs)) return notChecked('clock', 'Telnyx did not say what time it is');
+  const skew = Math.round((clock.wall() - theirs) / 1000);
+  if (Math.abs(skew) <= SKEW_S) return ok('clock', `within ${SKEW_S} s of Telnyx'`);
+  return problem(
+    'clock',
+    `this machine is ${Math.abs(skew)} s ${skew > 0 ? 'ahead of' : 'behind'} Telnyx`,
+    'Switch on time synchronisation (NTP): webhooks more than 300 s off are refused',
+  );
+}
+
+function missingApplication(id: string, answer: Extract<AccountAnswer<unknown>, { ok: false }>): Finding {
+  if (answer.reason !== 'not_found') return notChecked('application', answer.message);
+  return problem(
+    'application',
+    `there is no Call Control application ${id}`,
+    'Take its id from Voice, Programmable Voice in the portal; a SIP connection will not do',
+  );
+}
+
+async function applicationFindings(
+  config: Config,
+  account: TelnyxAccount,
+  application: AccountApplication,
+  leadsHere: boolean,
+): Promise<Finding[]> {
+  const { id, active, apiVersion } = application;
+  const name = `"${application.name ?? id}"`;
+  return [
+    active === false
+      ? problem('application', `${name} is switched off`, 'Switch it on in the portal')
+      : ok('application', `${name} exists`),
+    webhookFinding(config, account, application, leadsHere),
+    apiVersion === '2'
+      ? ok('API version', '2')
+      : problem('API version', `webhooks come in version ${apiVersion ?? '?'}`, `Set it to 2 in the application`, {
+          what: `set the webhook API version of application ${id} to 2 (now ${apiVersion ?? 'unknown'})`,
+          apply: async () => failureOf(await account.updateApplication(id, { apiVersion: '2' })),
+        }),
+    await failoverFinding(config, application),
+    await profileFinding(config, account, application),
+  ];
+}
+
+function webhookFinding(
+  config: Config,
+  account: TelnyxAccount,
+  { id, webhookUrl, failoverUrl }: AccountApplication,
+  leadsHere: boolean,
+): Finding {
+  const check = 'webhook URL';
+  const wanted = webhookUrlOf(config);
+  if (isSameUrl(webhookUrl, wanted)) return ok(check, wanted);
+  if (isSameUrl(failoverUrl, wanted)) return ok(check, `${webhookUrl ?? 'none'}; this gateway is its failover`);
+  const detail = `Telnyx calls ${webhookUrl ?? 'nothing'}, this gateway listens at ${wanted}`;
+  if (!leadsHere) return notChecked(check, `${detail}: which is right shows when the public URL is`);
+  return problem(check, detail, `Set the application's webhook URL to ${wanted}`, {
+    what: `set the webhook URL of application ${id} to ${wanted} (now ${webhookUrl ?? 'none'})`,
+    apply: async () => failureOf(await account.updateApplication(id, { webhookUrl: wanted })),
+  });
+}
+
+async function failoverFinding(config: Config, { failoverUrl, webhookUrl }: AccountApplication): Promise<Finding> {
+  const check = 'failover URL';
+  if (failoverUrl === undefined)
+    return ok(check, 'none: calls that begin while this gateway restarts are not answered');
+  const remedy = 'Point it at a second gateway, or leave it empty';
+  if (isSameUrl(failoverUrl, webhookUrl ?? '')) return problem(check, 'it is the webhook URL itself', remedy);
+  if (isSameUrl(failoverUrl, webhookUrlOf(config))) return ok(check, 'this gateway');
+  if (!URL.canParse(failoverUrl)) return problem(check, `"${failoverUrl}" is no URL`, remedy);
+  // A GET is no webhook, and what stands there need not be a Landline: whatever its answer, it is alive.
+  const answer = await reach(failoverUrl);
+  if (!('response' in answer)) {
+    return problem(check, `${failoverUrl} cannot be reached from here: ${answer.reason}`, remedy);
   }
-  if (failoverUrl !== webhookUrl) return ok('failover URL', failoverUrl);
-  return problem('failover URL', 'it is the webhook URL itself', 'Point it at a second gateway, or leave it empty');
+  const { status } = answer.response;
+  return status < 500
+    ? ok(check, `${failoverUrl} answers`)
+    : problem(check, `${failoverUrl} answers ${status}: nobody is behind it`, remedy);
 }
 
 async function profileFinding(
@@ -159,65 +159,34 @@ async function profileFinding(
   application: AccountApplication,
 ): Promise<Finding> {
   const check = 'outbound voice profile';
-  const dials = Object.values(config.agents).some((agent) => Object.keys(agent.transferTargets).length > 0);
   const id = application.outboundVoiceProfileId;
-  if (id === undefined || id === '') {
-    if (!dials) return ok(check, 'none, and no agent transfers calls');
-    return problem(
-      check,
-      'the application has none, so transfers are refused',
-      'Assign one under Outbound in the application',
-    );
+  const { connectionId, fromNumber } = config.telnyx;
+  if (id === undefined) {
+    const transfers = Object.values(config.agents).some((agent) => Object.keys(agent.transferTargets).length > 0);
+    if (!transfers && connectionId === undefined && fromNumber === undefined) {
+      return ok(check, 'none, and this gateway neither dials nor transfers');
+    }
+    const remedy = 'Assign one in the application under Outbound';
+    return problem(check, 'the application has none: Telnyx refuses transfers and outbound calls', remedy);
   }
   const profile = await account.outboundVoiceProfile(id);
+  if (!profile.ok && profile.reason === 'not_found') {
+    return problem(check, `the application has ${id}, which does not exist`, 'Assign another under Outbound');
+  }
   if (!profile.ok) return notChecked(check, profile.message);
-  if (profile.value.enabled === false)
-    return problem(
-      check,
-      `"${profile.value.name ?? id}" is switched off`,
-      'Switch it on under Voice, Outbound voice profiles',
-    );
-  const limit = profile.value.dailySpendLimit;
-  return ok(
-    check,
-    `"${profile.value.name ?? id}", ${limit === undefined ? 'without a daily spend limit' : `at most ${limit} USD a day`}`,
-  );
+  const { name = id, enabled, dailySpendLimit, destinations } = profile.value;
+  if (enabled === false) {
+    return problem(check, `"${name}" is switched off`, 'Switch it on under Voice, Outbound voice profiles');
+  }
+  const limit = dailySpendLimit === undefined ? 'no daily spend limit' : `at most ${dailySpendLimit} USD a day`;
+  return ok(check, `"${name}": ${limit}; calls to ${destinations.join(', ') || 'no country'}`);
 }
 
-async function checkNumbers(config: Config, account: TelnyxAccount, connectionId: string): Promise<Finding[]> {
-  const numbers = Object.keys(config.numbers);
-  if (numbers.length === 0)
-    return [notChecked('numbers', 'the config names none; every number of the application goes to defaultAgent')];
-  return Promise.all(
-    numbers.map(async (number): Promise<Finding> => {
-      const check = `number ${maskNumber(number)}`;
-      const answer = await account.phoneNumber(number);
-      if (!answer.ok) return notChecked(check, answer.message);
-      const found = answer.value;
-      if (!found) return problem(check, 'this account does not own it', 'Buy or port it, or take it out of "numbers"');
-      if (found.status !== undefined && found.status !== 'active') {
-        return problem(
-          check,
-          `its status is "${found.status}"`,
-          'Wait until Telnyx has activated it, or ask Telnyx support',
-        );
-      }
-      if (found.connectionId === connectionId) return ok(check, 'bound to the application');
-      const bound =
-        found.connectionId === undefined ? 'to nothing' : `to "${found.connectionName ?? found.connectionId}"`;
-      return problem(
-        check,
-        `it is bound ${bound}, so its calls never reach this gateway`,
-        'Bind it to the Call Control application under Numbers',
-        {
-          what: `bind ${maskNumber(number)} to application ${connectionId}`,
-          apply: async () => failureOf(await account.bindNumber(found.id, connectionId)),
-        },
-      );
-    }),
-  );
+function webhookUrlOf(config: Config): string {
+  return `${config.publicUrl ?? ''}/webhooks/telnyx`;
 }
 
-function failureOf(answer: AccountAnswer<unknown>): string | undefined {
-  return answer.ok ? undefined : answer.message;
+/** `https://a.example:443/x` is `https://A.example/x`. */
+function isSameUrl(url: string | undefined, wanted: string): boolean {
+  return url !== undefined && (URL.parse(url)?.href ?? url) === (URL.parse(wanted)?.href ?? wanted);
 }

@@ -59,7 +59,7 @@ export class PhoneLine {
         this.#place(command.to);
         return;
       case 'press':
-        if (this.#call?.state === 'answered') this.#call.press(command.digits, { audible: true });
+        if (this.#call?.state === 'answered') this.#call.press(command.digits);
         else this.#tell({ type: 'refused', reason: 'there is no call to press keys in' });
         return;
       case 'play':

@@ -1,0 +1,52 @@
+import { loadConfig, type Config, type Env } from '../../config.ts';
+import type { Clock } from '../../core/clock.ts';
+import { LandlineError } from '../../core/errors.ts';
+import { createTelnyxAccount } from '../../telnyx/account.ts';
+import { configFindings } from './config-findings.ts';
+import { notChecked, ok, problem, type Finding } from './finding.ts';
+import { providerChecks } from './provider-checks.ts';
+import { publicUrlChecks } from './public-url-checks.ts';
+import { telnyxChecks } from './telnyx-checks.ts';
+
+export interface ExamineOptions {
+  readonly env: Env;
+  /** Where the config file is looked for. */
+  readonly cwd: string;
+  readonly clock: Clock;
+}
+
+/** Everything a live gateway needs, asked for and judged. Changes nothing. */
+export async function examine({ env, cwd, clock }: ExamineOptions): Promise<Finding[]> {
+  // An older Node does not get this far: bin/landline.js refuses it.
+  const findings: Finding[] = [ok('Node', process.versions.node)];
+  let config: Config;
+  try {
+    config = await loadConfig({ env, cwd, now: clock.wall() });
+  } catch (error) {
+    if (!(error instanceof LandlineError)) throw error;
+    return [
+      ...findings,
+      ...configFindings(error.message),
+      notChecked('everything else', 'first the config must be right'),
+    ];
+  }
+  findings.push(ok('config', config.file ?? 'built-in demo agent'));
+  if (config.mode === 'emulator') {
+    const detail = 'TELNYX_API_KEY is not set: this gateway would run against the embedded emulator';
+    findings.push(
+      problem('Telnyx key', detail, 'Set it, and what .env.example lists with it, for live calls'),
+      ...(await providerChecks(config, env, clock)),
+      notChecked('everything else', 'it is needed for live calls only'),
+    );
+    return findings;
+  }
+  const [providers, url] = await Promise.all([providerChecks(config, env, clock), publicUrlChecks(config)]);
+  const account = createTelnyxAccount({ apiKey: config.telnyx.apiKey ?? '', baseUrl: config.telnyx.baseUrl });
+  try {
+    const leadsHere = url.every(({ status }) => status !== 'problem');
+    const telnyx = await telnyxChecks(config, account, clock, leadsHere);
+    return [...findings, ...providers, ...telnyx, ...url];
+  } finally {
+    account.close();
+  }
+}

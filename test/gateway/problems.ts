@@ -1,0 +1,18 @@
+import { expect } from 'vitest';
+import { ERROR_CODES } from '../../src/core/errors.ts';
+import type { Answer } from './world.ts';
+
+/** Every refusal is an RFC 9457 document with the five members of the contract, and its code is a documented one. */
+export function expectProblem(answer: Answer, status: number, code: string, detail = /\S/): void {
+  expect(answer.headers.get('content-type'), answer.text).toMatch(/^application\/problem\+json/);
+  const problem = JSON.parse(answer.text) as Record<string, unknown>;
+  expect(problem).toEqual({
+    type: expect.stringMatching(/^https?:\/\/\S+#\w+$/) as unknown,
+    title: expect.stringMatching(/\S/) as unknown,
+    status,
+    detail: expect.stringMatching(detail) as unknown,
+    code,
+  });
+  expect(answer.status).toBe(status);
+  expect(ERROR_CODES).toContain(code);
+}
