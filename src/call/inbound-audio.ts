@@ -3,6 +3,7 @@ import { createDecoder, type Decoder } from '../audio/codec.ts';
 import { createConcealer, type Concealer } from '../audio/conceal.ts';
 import type { AudioFormat, G711 } from '../audio/format.ts';
 import { createFramer, type Framer } from '../audio/frames.ts';
+import { decodeG711Into } from '../audio/g711.ts';
 import { createReorder, type Reorder, type ReorderCounters } from '../audio/reorder.ts';
 import { createResampler, type Resampler } from '../audio/resample.ts';
 import { createEnergyVad, type Vad } from '../audio/vad.ts';
@@ -34,6 +35,7 @@ export class InboundAudio {
   readonly #vad: Vad = createEnergyVad();
   readonly #framer: Framer = createFramer(VAD_SAMPLES * 2);
   readonly #onFrame = (frame: Uint8Array): void => this.#listen(frame);
+  readonly #samples = new Int16Array(VAD_SAMPLES);
   #sustained = false;
 
   constructor(format: AudioFormat, sink: InboundSink) {
@@ -80,13 +82,23 @@ export class InboundAudio {
 
   #pass(payload: Uint8Array): void {
     this.#sink.audio(payload);
+    const { codec } = this.#format;
+    if (codec !== 'L16' && payload.length === VAD_SAMPLES && this.#framer.pending === 0) {
+      // Nearly every frame is exactly what the detector takes: nothing is allocated for it.
+      decodeG711Into(codec, payload, this.#samples);
+      this.#detect(this.#samples);
+      return;
+    }
     const samples = this.#decoder.decode(payload);
     const at8k = this.#resampler ? this.#resampler.process(samples) : samples;
     this.#framer.push(new Uint8Array(at8k.buffer, at8k.byteOffset, at8k.byteLength), this.#onFrame);
   }
 
   #listen(frame: Uint8Array): void {
-    const samples = new Int16Array(frame.buffer, frame.byteOffset, VAD_SAMPLES);
+    this.#detect(new Int16Array(frame.buffer, frame.byteOffset, VAD_SAMPLES));
+  }
+
+  #detect(samples: Int16Array): void {
     const result = this.#vad.process(samples);
     if (result.change === 'started') {
       this.#sustained = false;

@@ -1,4 +1,3 @@
-import { createFramer, type Framer } from '../audio/frames.ts';
 import { bytesPerMs, frameBytes, PCMU_8K, type AudioFormat } from '../audio/format.ts';
 import { silence } from '../audio/codec.ts';
 import type { Log } from '../core/log.ts';
@@ -57,8 +56,6 @@ export class MediaLeg {
   readonly #sink: MediaLegSink;
   readonly #log: Log;
   readonly #outbound: AudioFormat;
-  readonly #framer: Framer;
-  readonly #sendFrame = (frame: Uint8Array): void => this.#send(createMediaMessage(frame));
   #inbound: InboundAudio | undefined;
   #socket: MediaSocket | undefined;
   #epoch = 0;
@@ -72,10 +69,9 @@ export class MediaLeg {
     this.#log = log;
     this.#outbound = outbound;
     this.recorder = recorder;
-    this.#framer = createFramer(frameBytes(outbound));
     this.playout = new Playout(
       {
-        frame: (bytes) => this.#framer.push(bytes, this.#sendFrame),
+        frame: (bytes) => this.#send(createMediaMessage(bytes)),
         mark: (name) => this.#send(createMarkMessage(name)),
         clear: () => this.#send(CLEAR_MESSAGE),
         heard: (_turn, _from, bytes) => recorder.agent(bytes),

@@ -127,8 +127,8 @@ export class CallRegistry {
     if (event.callSessionId === undefined || !tellsOfTarget(event) || this.#isOver(event)) return undefined;
     for (const session of this.#sessions.values()) {
       if (!Object.values(session.state.legs).some((leg) => leg.callSessionId === event.callSessionId)) continue;
-      // Only `call.initiated` says that a leg is outgoing; for the others a transfer must be under way.
-      if (event.type === 'call.initiated' || session.state.transfer) return { session, leg: session.nextTargetName() };
+      // The end of a leg that nobody waits for is only remembered.
+      if (event.type !== 'call.hangup' || session.state.transfer) return { session, leg: session.nextTargetName() };
     }
     return undefined;
   }

@@ -71,6 +71,7 @@ export class Session implements Timed {
   #t: number;
   #seq: number;
   #busy = false;
+  #due = Infinity;
   #faults = 0;
   #endTold = false;
   #closed = false;
@@ -124,7 +125,7 @@ export class Session implements Timed {
 
   /** Next deadline on the monotonic clock. */
   get due(): number {
-    return this.#t0 + Math.min(this.#timers.due, this.#media.due());
+    return this.#due;
   }
 
   /** The door. @param onJournaled runs when the input is on file (a webhook's 200 waits for it, up to 50 ms). */
@@ -208,7 +209,10 @@ export class Session implements Timed {
     } finally {
       this.#busy = false;
     }
-    if (!this.#isClosed()) this.#ports.wheel.changed(this);
+    if (this.#isClosed()) return;
+    // Nothing moves a deadline but what passes through here, and the wheel asks every call a thousand times a second.
+    this.#due = this.#t0 + Math.min(this.#timers.due, this.#media.due());
+    this.#ports.wheel.changed(this);
   }
 
   /**
@@ -227,10 +231,11 @@ export class Session implements Timed {
   /** Delivers every timer and plays every frame due by `t`, in due order, each at its own time. */
   #advanceTo(t: number): void {
     for (;;) {
-      const due = Math.min(this.#timers.due, this.#media.due());
+      const media = this.#media.due();
+      const due = Math.min(this.#timers.due, media);
       if (due > t || this.#closed) break;
       this.#t = Math.max(this.#t, due);
-      if (this.#media.due() <= due) this.#media.advance(this.#t);
+      if (media <= due) this.#media.advance(this.#t);
       else this.#fire();
     }
     this.#t = Math.max(this.#t, t);

@@ -14,7 +14,7 @@ import { playCaller } from './demo/caller.ts';
 import { loadCallPlan, type CallPlan } from './demo/call-plan.ts';
 import { Conversation } from './demo/conversation.ts';
 import { compareHeard } from './demo/heard-check.ts';
-import { Screen } from './demo/screen.ts';
+import { Screen } from './screen.ts';
 import { judge } from './demo/verdict.ts';
 import type { ExitCode } from './main.ts';
 import { createLog } from './pino-log.ts';
@@ -104,7 +104,12 @@ async function placeCall(plan: CallPlan, dataDir: string, screen: Screen, signal
   }
 }
 
-async function converse({ gateway, emulator }: Running, plan: CallPlan, screen: Screen, signal: AbortSignal): Promise<PastCall> {
+async function converse(
+  { gateway, emulator }: Running,
+  plan: CallPlan,
+  screen: Screen,
+  signal: AbortSignal,
+): Promise<PastCall> {
   if (!emulator) throw new LandlineError('internal_error', 'the demo runs against the emulator only');
   signal.throwIfAborted();
   const call = emulator.placeCall({ from: FROM, to: TO });
@@ -119,7 +124,8 @@ async function converse({ gateway, emulator }: Running, plan: CallPlan, screen: 
     call.hangup();
   }
   const { callId, underruns } = conversation;
-  if (callId === undefined) throw new LandlineError('internal_error', 'the demo call was never reported by the gateway');
+  if (callId === undefined)
+    throw new LandlineError('internal_error', 'the demo call was never reported by the gateway');
   return {
     callId,
     heard: heard ?? call.heard(),

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { systemClock } from '../core/clock.ts';
-import { examine } from './doctor/examine.ts';
+import { examine, type Examination } from './doctor/examine.ts';
 import type { Finding, Fix } from './doctor/finding.ts';
 import type { ExitCode } from './main.ts';
 
@@ -24,18 +24,21 @@ const PROCESS: Terminal = { input: process.stdin, output: process.stdout, errors
 /** `landline doctor`: reads, asks, says what to do. Changes nothing without `--fix`. @returns 1 when a problem is left. */
 export async function doctor(options: DoctorOptions, terminal: Terminal = PROCESS): Promise<ExitCode> {
   const env = { ...process.env, ...(options.config === undefined ? {} : { LANDLINE_CONFIG: options.config }) };
-  const look = (): Promise<Finding[]> => examine({ env, cwd: process.cwd(), clock: systemClock });
-  let findings = await look();
-  const fixes = findings.flatMap(({ fix }) => fix ?? []);
+  const look = (): Promise<Examination> => examine({ env, cwd: process.cwd(), clock: systemClock });
+  let examination = await look();
+  const fixes = examination.findings.flatMap(({ fix }) => fix ?? []);
   if (options.fix && fixes.length > 0) {
     const { input } = terminal;
     const output = options.json ? terminal.errors : terminal.output;
     output.write(`This would be changed at Telnyx:\n${fixes.map(({ what }) => `  - ${what}\n`).join('')}`);
     if (options.yes || (await isAgreed(input, output))) {
       await applyAll(fixes, output);
-      findings = await look();
+      examination.close();
+      examination = await look();
     }
   }
+  examination.close();
+  const { findings } = examination;
   const problems = findings.filter(({ status }) => status === 'problem').length;
   terminal.output.write(options.json ? jsonOf(findings, problems) : textOf(findings, problems));
   return problems === 0 ? 0 : 1;

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type WebSocket from 'ws';
 import type { TelnyxEmulator } from '../emulator/telnyx/index.ts';
 import { problemOf, send } from '../server/problem.ts';
 import { loadCallPlan } from './demo/call-plan.ts';
@@ -22,7 +23,7 @@ export async function phoneRoute(app: FastifyInstance, emulator: TelnyxEmulator,
     phone.get('/phone', async (_request, reply) =>
       reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page),
     );
-    phone.get('/phone/socket', { websocket: true }, (socket) => {
+    phone.get('/phone/socket', { websocket: true }, (socket: WebSocket) => {
       new PhoneLine(socket, emulator, samples);
     });
   });

@@ -79,10 +79,9 @@ export function createWorkerPool<Job, Result>(options: WorkerPoolOptions): Worke
   let closed = false;
 
   const start = (): void => {
-    // No environment: keys stay in the main thread. No flags: a test runner's would not fit. Output is drained, not shown.
+    // No environment: keys stay in the main thread. No flags: a test runner's would not fit. What it prints is not shown,
+    // and not read either: reading would keep the process alive.
     const worker = new Worker(script, { workerData, env: {}, execArgv: [], stdout: true, stderr: true });
-    worker.stdout.resume();
-    worker.stderr.resume();
     const member: Member<Job, Result> = { worker, ready: false, task: undefined, timer: undefined, dismissed: false };
     members.add(member);
     let reason = '';

@@ -38,7 +38,7 @@ export interface StoryTurn {
 }
 
 export interface StoryMoment {
-  readonly kind: 'key' | 'tool' | 'transfer' | 'problem' | 'end';
+  readonly kind: 'key' | 'sent' | 'tool' | 'transfer' | 'problem' | 'end';
   readonly atMs: number;
   readonly text: string;
 }
@@ -50,6 +50,7 @@ export function callStory({ head, records }: Pick<Journal, 'head' | 'records'>):
   const zeroMs = zero && 't' in zero ? zero.t : 0;
   const onRecording = (t: number): number => Math.max(0, t - zeroMs);
   const spoken = spokenTexts(records);
+  const keys = facts.events.flatMap(({ t, event }) => (event.type === 'dtmf.received' ? [t] : []));
   const turns: StoryTurn[] = [];
   let lastCaller: StoryTurn['by'] = 'voice';
   for (const turn of facts.turns) {
@@ -63,7 +64,7 @@ export function callStory({ head, records }: Pick<Journal, 'head' | 'records'>):
       ...said,
       unheard: interrupted ? behind(spoken.get(turn.turn) ?? '', turn.text) : '',
       interrupted,
-      startMs: onRecording(turn.startMs),
+      startMs: onRecording(said.by === 'keys' ? keyed(keys, said.text.length, turn.endMs) : turn.startMs),
       endMs: onRecording(turn.endMs),
       // After a key the agent waits for more keys: that is no speed of answering.
       latency: lastCaller === 'keys' ? undefined : turn.latency,
@@ -89,12 +90,19 @@ function callerText(text: string): Pick<StoryTurn, 'by' | 'text'> {
   return text === '[unclear]' ? { by: 'unclear', text: '' } : { by: 'voice', text };
 }
 
+/** When the first of `count` keys was pressed, the last of them by `endMs`. */
+function keyed(keys: readonly number[], count: number, endMs: number): number {
+  const before = keys.filter((t) => t <= endMs);
+  return before[before.length - count] ?? endMs;
+}
+
 /** All text that was given a voice, by turn. */
 function spokenTexts(records: readonly JournalRecord[]): Map<number, string> {
   const turnOf = new Map<number, number>();
   const texts = new Map<number, string>();
   for (const record of records) {
-    if (record.k === 'fx' && record.d.type === 'ttsBegin') turnOf.set(Number(record.d['utterance']), Number(record.d['turn']));
+    if (record.k === 'fx' && record.d.type === 'ttsBegin')
+      turnOf.set(Number(record.d['utterance']), Number(record.d['turn']));
     if (record.k !== 'in' || record.d.type !== 'tts') continue;
     const event = record.d['event'] as Readonly<Record<string, unknown>>;
     const turn = turnOf.get(Number(event['utterance']));
@@ -116,7 +124,7 @@ function momentOf(atMs: number, event: PublicEvent): StoryMoment | undefined {
     case 'dtmf.received':
       return { kind: 'key', atMs, text: `caller pressed ${event.data.digit}` };
     case 'dtmf.sent':
-      return { kind: 'key', atMs, text: `agent sent ${event.data.digits}` };
+      return { kind: 'sent', atMs, text: `agent sent ${event.data.digits}` };
     case 'tool.called':
       return { kind: 'tool', atMs, text: `${event.data.name} ${event.data.arguments}` };
     case 'transfer.started':

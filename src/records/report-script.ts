@@ -43,6 +43,7 @@ export const REPORT_SCRIPT = `
     play.setAttribute('aria-label', 'Play');
     show();
   });
+  audio.addEventListener('seeked', show);
   play.addEventListener('click', toggle);
   timeline.addEventListener('click', (event) => {
     if (event.target.closest('[data-from]')) return;

@@ -52,20 +52,26 @@ button:focus-visible { outline: 2px solid var(--cursor); outline-offset: 2px; }
 .axis { position: relative; height: 1.6rem; border-bottom: 1px solid var(--line); color: var(--soft); font-size: .72rem; overflow: hidden; }
 .axis span { position: absolute; bottom: 0; padding: 0 0 .15rem .3rem; border-left: 1px solid var(--line); line-height: 1.2rem; }
 .lane { position: relative; padding: .5rem 0 .4rem; border-bottom: 1px solid var(--line); }
-.wave { display: block; height: 4.6rem; }
+.wave { display: block; height: 5rem; margin-bottom: .3rem; }
 .caller .wave { fill: var(--caller); }
 .agent .wave { fill: var(--agent); }
-.spans { position: relative; height: 1.6rem; }
+.spans { position: relative; height: 2.6rem; }
 .span {
-  position: absolute; top: 0; height: 1.5rem; padding: 0 .4rem; border-radius: 5px; overflow: hidden;
-  white-space: nowrap; text-overflow: ellipsis; text-align: left; font-size: .78rem; line-height: 1.5rem;
+  position: absolute; top: 0; bottom: 0; padding: .15rem .3rem 0 .4rem; overflow: hidden; text-align: left;
+  font-size: .76rem; line-height: 1.15rem;
 }
-.caller .span { background: var(--caller-soft); box-shadow: inset 2px 0 var(--caller); }
-.agent .span { background: var(--agent-soft); box-shadow: inset 2px 0 var(--agent); }
-.span.cut { border-right: 3px solid var(--bad); border-radius: 5px 0 0 5px; }
-.moments { position: relative; height: 1.7rem; overflow: hidden; }
+.span i { position: absolute; inset: 0 auto 0 0; min-width: 3px; border-radius: 4px; }
+.span span {
+  position: relative; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden;
+  overflow-wrap: anywhere;
+}
+.caller .span i { background: var(--caller-soft); box-shadow: inset 3px 0 var(--caller); }
+.agent .span i { background: var(--agent-soft); box-shadow: inset 3px 0 var(--agent); }
+.span.cut i { border-right: 3px solid var(--bad); border-radius: 4px 0 0 4px; }
+.span:hover span { text-decoration: underline; }
+.moments { position: relative; overflow: hidden; }
 .flag {
-  position: absolute; top: .3rem; width: 1.2rem; height: 1.2rem; margin-left: -.6rem; border-radius: 4px; background: var(--ink);
+  position: absolute; width: 1.2rem; height: 1.2rem; margin-left: -.6rem; border-radius: 4px; background: var(--ink);
   color: var(--card); font: 600 .75rem/1.2rem ui-monospace, Menlo, Consolas, monospace; text-align: center;
 }
 .flag.problem { background: var(--bad); }
@@ -98,7 +104,7 @@ kbd { padding: .05rem .5rem; border: 1px solid var(--line); border-bottom-width:
 table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line); border-radius: 14px; overflow: hidden; }
 td, th { padding: .5rem .9rem; text-align: left; vertical-align: top; font-weight: 400; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 tr:first-child > * { border-top: 0; }
-td:first-child { width: 4rem; font-weight: 650; }
+td:first-child { width: 4rem; font-weight: 650; white-space: nowrap; }
 .pass td:first-child { color: var(--good); }
 .fail td:first-child { color: var(--bad); }
 td:last-child { color: var(--soft); }
@@ -110,7 +116,9 @@ footer dd { margin: 0 0 .5rem; }
   .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: .75rem; }
   .said li { gap: .6rem; padding: .45rem .4rem; }
   .said .when { width: 2.1rem; }
-  td, th { padding: .45rem .6rem; }
-  table th { min-width: 6.5rem; }
+  tr { display: grid; grid-template-columns: 4rem 1fr; border-top: 1px solid var(--line); }
+  tr:first-child { border-top: 0; }
+  td, th { padding: .4rem .7rem; border: 0; }
+  td:last-child { grid-column: 2; padding-top: 0; }
 }
 `;

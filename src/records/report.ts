@@ -33,11 +33,14 @@ export interface ReportCheck {
 const RATE = 8000;
 /** Larger audio makes a page that phones and mail programs refuse. */
 const MAX_AUDIO_BYTES = 4_000_000;
-const BUCKETS = 1600;
 /** Height of half a waveform in units of its own drawing. */
 const HALF = 50;
-/** Narrow enough to see a whole minute at a glance on a screen, wide enough to hit a word with a finger. */
+/** Narrow enough to see a minute at a glance on a screen, wide enough to hit a turn with a finger. */
 const MIN_PX_PER_SECOND = 14;
+const MAX_PX = 8000;
+/** Room of a flag on the narrowest time line. */
+const FLAG_PX = 22;
+const MAX_FLAG_ROWS = 4;
 const TICK_SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600] as const;
 
 /**
@@ -115,10 +118,10 @@ function tiles({ turns, durationMs }: CallStory): string {
   const count = (role: StoryTurn['role']): number => turns.filter((turn) => turn.role === role).length;
   const shown: readonly (readonly [value: string, label: string])[] = [
     [durationMs === undefined ? '–' : clock(durationMs), 'duration'],
-    [`${count('caller')} + ${count('agent')}`, 'turns of caller + agent'],
+    [`${count('caller')} + ${count('agent')}`, 'turns, caller + agent'],
     [seconds(median), 'to answer, median'],
     [seconds(worst), 'to answer, slowest'],
-    [String(turns.filter((turn) => turn.interrupted).length), 'interruptions'],
+    [String(turns.filter((turn) => turn.interrupted).length), 'times interrupted'],
   ];
   const tile = ([value, label]: readonly [string, string]): string => `<div><b>${value}</b><span>${label}</span></div>`;
   return `<section class="tiles" aria-label="Key figures">${shown.map(tile).join('')}</section>`;
@@ -140,58 +143,78 @@ ${legend}
 
 function timeline(story: CallStory, recording: Recording | undefined, length: number): string {
   const place = (ms: number): string => `${((ms / 1000 / length) * 100).toFixed(3)}%`;
+  const width = Math.ceil(Math.min(MAX_PX, length * MIN_PX_PER_SECOND));
   const top = Math.max(peak(recording?.caller ?? EMPTY), peak(recording?.agent ?? EMPTY), 1);
-  // The picture may reach beyond the audio: what happened after a transfer was not recorded.
+  // The time line may reach beyond the audio: what happened after a transfer was not recorded.
   const share = Math.min(1, (recording?.caller.length ?? 0) / RATE / length);
+  const buckets = Math.max(1200, Math.min(MAX_PX, Math.ceil(length * 30)));
   const lane = (role: StoryTurn['role']): string => {
-    const path = waveformPath(waveformOf(recording?.[role] ?? EMPTY, BUCKETS), HALF, top);
-    const spans = story.turns.filter((turn) => turn.role === role && turn.endMs > turn.startMs);
+    const path = waveformPath(waveformOf(recording?.[role] ?? EMPTY, buckets), HALF, top);
+    const turns = story.turns.filter((turn) => turn.role === role && turn.by !== 'keys');
+    const spans = turns.map((turn, i) => span(turn, turns[i + 1]?.startMs ?? length * 1000, place));
     return `<div class="lane ${role}">
-<svg class="wave" viewBox="0 0 ${BUCKETS} ${2 * HALF}" preserveAspectRatio="none" style="width:${(share * 100).toFixed(3)}%" role="img" aria-label="Waveform of the ${role}"><path d="${path}"/></svg>
-<div class="spans">${spans.map((turn) => span(turn, place)).join('')}</div>
+<svg class="wave" viewBox="0 0 ${buckets} ${2 * HALF}" preserveAspectRatio="none" style="width:${(share * 100).toFixed(3)}%" role="img" aria-label="Waveform of the ${role}"><path d="${path}"/></svg>
+<div class="spans">${spans.join('')}</div>
 </div>`;
   };
-  return `<div class="scroll"><div class="timeline" id="timeline" data-seconds="${length.toFixed(3)}" style="min-width:${Math.ceil(length * MIN_PX_PER_SECOND)}px">
-<div class="axis">${ticks(length)
-    .map((at) => `<span style="left:${place(at * 1000)}">${clock(at * 1000)}</span>`)
-    .join('')}</div>
+  const marks = ticks(length).map((tick) => `<span style="left:${place(tick * 1000)}">${clock(tick * 1000)}</span>`);
+  return `<div class="scroll"><div class="timeline" id="timeline" data-seconds="${length.toFixed(3)}" style="min-width:${width}px">
+<div class="axis">${marks.join('')}</div>
 ${lane('caller')}
 ${lane('agent')}
-<div class="moments">${story.moments.map((moment) => flag(moment, place)).join('')}</div>
+${flags(story.moments, (FLAG_PX / width) * length * 1000, place)}
 <div class="cursor" id="cursor"></div>
 </div></div>`;
 }
 
 const EMPTY = new Int16Array(0);
 
-function span(turn: StoryTurn, place: (ms: number) => string): string {
-  const label = turn.by === 'unclear' ? 'not understood' : turn.text;
+/** A turn's bar, as long as the turn, with as much of its text as fits before the next one. */
+function span(turn: StoryTurn, nextMs: number, place: (ms: number) => string): string {
+  const { startMs, endMs } = turn;
+  const label = escape(turn.by === 'unclear' ? 'not understood' : turn.text);
+  const room = Math.max(nextMs, endMs) - startMs;
+  const share = room > 0 ? ((endMs - startMs) / room) * 100 : 100;
   const kind = turn.interrupted ? 'span cut' : 'span';
-  const style = `left:${place(turn.startMs)};width:${place(turn.endMs - turn.startMs)}`;
-  return `<button type="button" class="${kind}" style="${style}" data-from="${at(turn.startMs)}" title="${escape(label)}">${escape(label)}</button>`;
+  return `<button type="button" class="${kind}" style="left:${place(startMs)};width:${place(room)}" data-from="${at(startMs)}" title="${label}"><i style="width:${share.toFixed(1)}%"></i><span>${label}</span></button>`;
 }
 
 const SIGNS: Readonly<Record<StoryMoment['kind'], string>> = {
   key: '#',
+  sent: '»',
   tool: 'ƒ',
   transfer: '⇄',
   problem: '!',
   end: '■',
 };
 
-function flag({ kind, atMs, text }: StoryMoment, place: (ms: number) => string): string {
-  return `<i class="flag ${kind}" style="left:${place(atMs)}" title="${escape(text)}">${SIGNS[kind]}</i>`;
+/** Flags of what happened, in as many rows as they need not to cover each other. */
+function flags(moments: readonly StoryMoment[], roomMs: number, place: (ms: number) => string): string {
+  const free: number[] = [];
+  const shown = moments.map(({ kind, atMs, text }) => {
+    const found = free.findIndex((ms) => ms <= atMs);
+    const row = found >= 0 ? found : Math.min(free.length, MAX_FLAG_ROWS - 1);
+    free[row] = atMs + roomMs;
+    const sign = kind === 'key' ? text.slice(-1) : SIGNS[kind];
+    return `<i class="flag ${kind}" style="left:${place(atMs)};top:${(0.3 + row * 1.4).toFixed(1)}rem" title="${escape(text)}">${escape(sign)}</i>`;
+  });
+  return `<div class="moments" style="height:${(0.4 + Math.max(1, free.length) * 1.4).toFixed(1)}rem">${shown.join('')}</div>`;
 }
 
 function ticks(length: number): number[] {
   const step = TICK_SECONDS.find((each) => length / each <= 12) ?? 3600;
-  return Array.from({ length: Math.floor(length / step) + 1 }, (_, i) => i * step);
+  // A label at the very end would be cut off.
+  const count = Math.floor((length * 0.97) / step) + 1;
+  return Array.from({ length: count }, (_, i) => i * step);
 }
 
 function transcript({ turns, moments }: CallStory, sources: ReportContent['sources']): string {
   const lines = [
     ...turns.map((turn) => ({ at: turn.startMs, html: turnLine(turn, sources) })),
-    ...moments.map((moment) => ({ at: moment.atMs, html: momentLine(moment) })),
+    // Keys that were pressed are turns of the caller.
+    ...moments
+      .filter((moment) => moment.kind !== 'key')
+      .map((moment) => ({ at: moment.atMs, html: momentLine(moment) })),
   ].sort((a, b) => a.at - b.at);
   const body = lines.map((line) => line.html).join('\n');
   return `<section aria-label="Transcript"><h2>What was said</h2><ol class="said">\n${body}\n</ol></section>`;

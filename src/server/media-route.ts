@@ -25,6 +25,8 @@ const PING_MS = 5_000;
 /** A socket that does not finish its closing handshake is cut. */
 const CLOSE_TIMEOUT_MS = 2_000;
 const MAX_BINARY = 10;
+/** How a socket ends whose stream or call is over: ours, a new stream's, Telnyx' own without a status. */
+const ORDERLY: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 
 interface SocketLimits {
   readonly maxPayload: number;
@@ -72,6 +74,7 @@ function serve(socket: WebSocket, { session, leg, epoch }: MediaTicket, options:
   const { clock, log, pingMs = PING_MS } = options;
   let alive = true;
   let binary = 0;
+  let said = '';
   let ping: TimerHandle | undefined;
   const beat = (): void => {
     ping = clock.after(pingMs, () => {
@@ -89,23 +92,29 @@ function serve(socket: WebSocket, { session, leg, epoch }: MediaTicket, options:
   // Listeners first: `message` is synchronous and nothing is kept for later.
   socket.on('message', (data, isBinary) => {
     if (isBinary) {
-      if (++binary > MAX_BINARY) socket.close(1003, 'text messages only');
+      if (++binary > MAX_BINARY) close(1003, 'text messages only');
       return;
     }
     session.mediaMessage(leg, epoch, data as Buffer);
   });
   socket.on('pong', () => (alive = true));
-  socket.on('error', (error) => log.debug({ callId: session.callId, error: messageOf(error) }, 'media socket error'));
+  // A peer that breaks the protocol: `ws` has already told it so with the code that fits, and `close` follows.
+  socket.on('error', (error) => (said ||= messageOf(error)));
+  const close = (code: number, reason: string): void => {
+    said ||= reason;
+    socket.close(code, reason);
+  };
   socket.on('close', (code, reason) => {
     ping?.cancel();
-    session.mediaClosed(leg, epoch, code, reason.toString().slice(0, 123));
+    if (!ORDERLY.has(code)) log.warn({ callId: session.callId, code, reason: said }, 'media socket lost');
+    session.mediaClosed(leg, epoch, code, said || reason.toString().slice(0, 123));
   });
   beat();
   session.mediaOpened(leg, epoch, {
     send: (text) => {
       if (socket.readyState === socket.OPEN) socket.send(text);
     },
-    close: (code, reason) => socket.close(code, reason),
+    close,
     get bufferedAmount() {
       return socket.bufferedAmount;
     },
@@ -121,6 +130,10 @@ export async function websocketSupport(app: FastifyInstance): Promise<void> {
   });
   await app.register(websocket, {
     options: SOCKET_LIMITS,
+    // The plugin's own would cut the connection before the close code has left.
+    errorHandler: (_error, socket) => {
+      if (socket.readyState === socket.OPEN) socket.close(1011, 'internal error');
+    },
     // By default every live socket would be closed when the server closes: all calls at once.
     preClose: (done: () => void) => done(),
   });

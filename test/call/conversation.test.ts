@@ -182,6 +182,30 @@ describe('a recogniser without end of turn', () => {
   });
 });
 
+describe('a slow recogniser without end of turn', () => {
+  it('is waited for before the agent goes on', () => {
+    const world = createWorld();
+    world.stt.endsTurns = false;
+    answers(world, 'one two three four five six seven eight nine ten');
+    world.webhook('call.initiated');
+    world.connect();
+    world.run(2000);
+    world.run(800, voice(800));
+    world.run(700);
+    world.stt.emit({ type: 'sttUtterance', utterance: 1, text: 'count please' });
+    world.run(1000);
+    world.run(800, voice(800));
+    world.run(2500);
+    const sent = world.phones[0]!.heard.length;
+    world.run(500);
+    expect(world.phones[0]!.heard).toHaveLength(sent);
+    world.stt.emit({ type: 'sttUtterance', utterance: 2, text: '' });
+    world.run(3000);
+
+    expect(world.phones[0]!.heard.length).toBeGreaterThan(sent);
+  });
+});
+
 describe('tools', () => {
   it('hangs up only after the goodbye was played', () => {
     const world = talking();

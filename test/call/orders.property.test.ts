@@ -74,6 +74,11 @@ const anything: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const END = fc.constantFrom('silent', 'webhook', 'api', 'drain', 'drain now');
+/** Usually the first webhook comes first. */
+const FIRST = fc.constantFrom<readonly Step[]>(
+  ...[1, 2, 1].map((times) => [{ do: 'webhook', of: 'caller', type: 'call.initiated', times } as const]),
+  [],
+);
 /** Up to the conversation, in most runs: steps further on mean more there. */
 const TALKING: readonly Step[] = [
   { do: 'webhook', of: 'caller', type: 'call.initiated', times: 1 },
@@ -87,12 +92,12 @@ const TALKING: readonly Step[] = [
 describe('any order, repetition and loss', () => {
   it('of everything that happens to a call from its first moment leaves no leg, socket, stream or timer', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(anything, { maxLength: 25 }), END, async (steps, how) => {
+      fc.asyncProperty(FIRST, fc.array(anything, { maxLength: 25 }), END, async (first, steps, how) => {
         const truth = new Truth({ fallbackTarget: 'sales' });
-        await truth.run(steps);
+        await truth.run([...first, ...steps]);
         await truth.end(how);
       }),
-      { numRuns: 1300 },
+      { numRuns: 1500 },
     );
   });
 
@@ -103,7 +108,7 @@ describe('any order, repetition and loss', () => {
         await truth.run([...TALKING, ...steps]);
         await truth.end(how);
       }),
-      { numRuns: 1000 },
+      { numRuns: 1200 },
     );
   });
 
@@ -121,7 +126,32 @@ describe('any order, repetition and loss', () => {
         await truth.run([...transferring, ...steps]);
         await truth.end(how);
       }),
-      { numRuns: 1000 },
+      { numRuns: 1200 },
     );
   });
 });
+
+describe('the first four webhooks of a call', () => {
+  const four: readonly WebhookType[] = ['call.initiated', 'call.answered', 'streaming.started', 'call.hangup'];
+  const rows = permutations(four).flatMap((order) =>
+    [1, 2].flatMap((times) => [0, 20].map((pauseMs) => ({ order, times, pauseMs }))),
+  );
+
+  it.each(rows)('in the order $order, $times times each, $pauseMs ms apart', async ({ order, times, pauseMs }) => {
+    const truth = new Truth();
+    for (const type of order) {
+      truth.step({ do: 'webhook', of: 'caller', type, times });
+      truth.step({ do: 'wait', ms: pauseMs });
+    }
+    await truth.end('silent');
+
+    const known = order.indexOf('call.initiated') < order.indexOf('call.hangup');
+    expect(truth.world.telnyx.names()).toEqual(known ? ['answer'] : []);
+    expect(truth.world.types().filter((type) => type === 'call.ended')).toHaveLength(known ? 1 : 0);
+  });
+});
+
+function permutations<T>(items: readonly T[]): T[][] {
+  if (items.length <= 1) return [[...items]];
+  return items.flatMap((first, at) => permutations(items.toSpliced(at, 1)).map((rest) => [first, ...rest]));
+}

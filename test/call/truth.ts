@@ -64,6 +64,8 @@ export class Truth {
   readonly #outcomes: { of: TelnyxCommand['name']; is: Outcome; times: number }[] = [];
   readonly #sockets: { phone: FakePhone; leg: LegName; epoch: number; started: boolean; closes: number }[] = [];
   #statusKnown = true;
+  /** Caller and target talk to each other, and the gateway knows; nobody has ordered the call down since. */
+  #paired = false;
   #transfers = 0;
   #chunk = 0;
   #streams = 0;
@@ -105,6 +107,7 @@ export class Truth {
     const { world, legs } = this;
     if (how === 'silent' || how === 'webhook') this.step({ do: 'leave', of: 'caller' });
     if (how === 'webhook') this.step({ do: 'webhook', of: 'caller', type: 'call.hangup', times: 1 });
+    if (how === 'api') this.#paired = false;
     for (const session of [...world.registry.sessions.values()]) {
       if (how === 'api') session.post({ type: 'control', action: { type: 'hangup' }, by: 'test' });
       if (how === 'drain' || how === 'drain now') session.post({ type: 'drain', now: how === 'drain now' });
@@ -158,6 +161,7 @@ export class Truth {
         this.#statusKnown = step.known;
         return;
       case 'control':
+        if (step.action.type === 'hangup') this.#paired = false;
         for (const session of [...world.registry.sessions.values()])
           session.post({ type: 'control', action: step.action, by: 'test' });
         return;
@@ -200,6 +204,8 @@ export class Truth {
     if (type === 'call.hangup') leg.endTold = true;
     if (type === 'call.initiated' || (of !== 'caller' && tellsTarget(type))) leg.told = true;
     this.world.webhook(type, more);
+    const talking = [...this.world.registry.sessions.values()].at(-1)?.talkingLeg;
+    if (type === 'call.bridged' && talking?.phase === 'bridged') this.#paired = true;
   }
 
   #open(token: string | undefined): void {
@@ -264,11 +270,18 @@ export class Truth {
       this.#answers.set(leg.id, ids.add(sent?.commandId ?? ''));
       if (ids.size > 1) this.violations.push(`${leg.id} was answered twice`);
     }
-    if (command.name === 'hangup') leg.hangups++;
+    if (command.name === 'hangup') {
+      leg.hangups++;
+      if (this.#paired && this.legs.caller.up && this.legs.target.up) this.violations.push('a bridged pair was cut');
+    }
     const policy = this.#outcomes.find((one) => one.of === command.name && one.times > 0);
     if (policy) policy.times--;
     const is = policy?.is ?? 'truth';
-    if (is === 'never') return undefined;
+    if (is === 'never') {
+      // All attempts of a command are over after a minute at most; for a hangup not even that is taken for granted.
+      if (command.name !== 'hangup' && sent) this.world.clock.after(60_000, () => sent.done(UNKNOWN));
+      return undefined;
+    }
     if (!leg.up) {
       if (is !== 'truth') return UNKNOWN;
       // The gateway knows it when the answer arrives.

@@ -18,18 +18,15 @@ export interface Neighbour {
 export async function startNeighbour(world: GatewayWorld): Promise<Neighbour> {
   const ear = world.neighbour.ears.length;
   const call = world.emulator.placeCall({ from: CALLER, to: NEIGHBOUR });
-  void call.play(SPEECH);
   await until(() => loud(call.heard()) >= 0, 'the neighbour to hear the agent');
+  void call.play(SPEECH);
   const stalls = watchStalls();
-  // A recogniser that never says anything to a caller who never stops would be taken for deaf.
-  const noises = setInterval(() => world.neighbour.ears[ear]?.emit({ type: 'sttSpeechStarted' }), 200);
   return {
     call,
     isUntouched: async () => {
       const heard = call.heard();
       const asked = Buffer.concat(world.neighbour.ears[ear]?.heard ?? []);
       const sent = Buffer.concat(call.frames.flatMap((frame) => (frame.payload ? [Buffer.from(frame.payload)] : [])));
-      clearInterval(noises);
       const worst = stalls();
       call.hangup();
       await until(() => call.state === 'ended', 'the end of the neighbour');

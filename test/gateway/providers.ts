@@ -23,6 +23,8 @@ export class TestProviders {
   ];
   /** To the stream that was opened last. */
   recognise: (event: SttEvent) => void = () => undefined;
+  /** The recogniser says now and then that it hears speech. */
+  notices = true;
   openStt = 0;
   openVoices = 0;
 
@@ -38,6 +40,8 @@ export class TestProviders {
           endsTurns: true,
           write: (bytes) => {
             const copy = Buffer.from(bytes);
+            // A recogniser that never says anything to a caller who speaks is taken for deaf and replaced.
+            if (this.notices && ear.heard.length % 10 === 0) emit({ type: 'sttSpeechStarted' });
             this.heard.push(copy);
             ear.heard.push(copy);
           },

@@ -5,30 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startNeighbour } from './neighbour.ts';
 import { expectProblem } from './problems.ts';
-import { CALLER, inWorld, RECEPTION, until, webhookBody, type GatewayWorld } from './world.ts';
-
-/** Payload of an inbound leg that the emulator does not know: the test is its Telnyx. */
-function strangeLeg(name: string = randomUUID()): Record<string, unknown> {
-  return {
-    call_control_id: `v3:${name}-${'x'.repeat(20)}`,
-    call_leg_id: `leg-${name}`,
-    call_session_id: `session-${name}`,
-    connection_id: '1',
-    client_state: null,
-    from: CALLER,
-    to: RECEPTION,
-    direction: 'incoming',
-    state: 'parked',
-    offered_codecs: 'PCMU',
-  };
-}
-
-const hangup = { hangup_cause: 'normal_clearing', hangup_source: 'caller', sip_hangup_cause: '200' };
-
-/** Telnyx says yes to everything and does nothing. */
-function obedient({ emulator }: GatewayWorld): void {
-  emulator.faults.api.fail('*', { status: 200, body: { data: { result: 'ok' } } });
-}
+import { HANGUP, obedient, strangeLeg } from './strange-leg.ts';
+import { inWorld, until, webhookBody, type GatewayWorld } from './world.ts';
 
 const liveJournals = ({ dataDir }: GatewayWorld): string =>
   readdirSync(join(dataDir, 'journal', 'live'))
@@ -187,7 +165,7 @@ describe('the address of the webhooks', () => {
     inWorld({}, async (world) => {
       obedient(world);
       const one = world.sign(webhookBody('call.initiated', strangeLeg('pipelined')));
-      const two = world.sign(webhookBody('call.hangup', { ...strangeLeg('pipelined'), ...hangup }));
+      const two = world.sign(webhookBody('call.hangup', { ...strangeLeg('pipelined'), ...HANGUP }));
       const reply = await raw(world, `${one.request}${two.request}`, false, 2);
       expect(reply.match(/HTTP\/1.1 200 OK/g)).toHaveLength(2);
       expect(world.of('call.ended')).toHaveLength(1);
@@ -224,7 +202,7 @@ describe('a webhook of Telnyx', () => {
       expect(onFile).toContain(id);
       await until(() => world.commands().length > 0, 'the answer command');
       expect(world.emulator.commands[0]?.status).toBe('none');
-      const end = await world.webhook(webhookBody('call.hangup', { ...leg, ...hangup }));
+      const end = await world.webhook(webhookBody('call.hangup', { ...leg, ...HANGUP }));
       expect(end.status).toBe(200);
     }));
 
@@ -238,9 +216,9 @@ describe('a webhook of Telnyx', () => {
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
       // The same id with another body, signed by Telnyx: the first one counts.
       const id = (JSON.parse(body) as { data: { id: string } }).data.id;
-      expect((await world.webhook(webhookBody('call.hangup', { ...leg, ...hangup }, id))).status).toBe(200);
+      expect((await world.webhook(webhookBody('call.hangup', { ...leg, ...HANGUP }, id))).status).toBe(200);
       expect(world.of('call.ended')).toEqual([]);
-      await world.webhook(webhookBody('call.hangup', { ...leg, ...hangup }));
+      await world.webhook(webhookBody('call.hangup', { ...leg, ...HANGUP }));
       // Late, after the call: it was seen.
       expect((await world.webhook(body)).status).toBe(200);
 
@@ -257,7 +235,7 @@ describe('a webhook of Telnyx', () => {
         ['call.dtmf.received', { ...stranger, digit: '5' }],
         ['streaming.started', stranger],
         ['streaming.failed', {}],
-        ['call.hangup', { ...strangeLeg(), ...hangup }],
+        ['call.hangup', { ...strangeLeg(), ...HANGUP }],
         ['call.initiated', { ...strangeLeg(), direction: 'outgoing', state: 'bridging' }],
         ['call.initiated', {}],
         ['call.recording.saved', { call_leg_id: 'x' }],
@@ -279,7 +257,7 @@ describe('a webhook of Telnyx', () => {
       ].entries()) {
         const leg = { ...strangeLeg(`state${n}`), client_state };
         await world.webhook(webhookBody('call.initiated', leg));
-        await world.webhook(webhookBody('call.hangup', { ...leg, ...hangup }));
+        await world.webhook(webhookBody('call.hangup', { ...leg, ...HANGUP }));
       }
       expect(world.of('call.ended').map((event) => event.data.reason)).toEqual(Array(4).fill('caller_hangup'));
     }));
@@ -292,7 +270,7 @@ describe('a webhook of Telnyx', () => {
         orders(types).map(async (order, n) => {
           const leg = strangeLeg(`order${n}`);
           for (const type of order) {
-            const payload = type === 'call.hangup' ? { ...leg, ...hangup } : leg;
+            const payload = type === 'call.hangup' ? { ...leg, ...HANGUP } : leg;
             expect((await world.webhook(webhookBody(type, payload))).status).toBe(200);
           }
         }),

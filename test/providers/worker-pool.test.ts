@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/core/clock.ts';
 import type { ProviderFailure } from '../../src/providers/ports.ts';
@@ -130,6 +132,23 @@ describe('a worker pool', () => {
 
     expect(answered).toEqual([]);
   });
+});
+
+it('lets the process end while its workers are idle', async () => {
+  const program = `
+    import { systemClock } from './src/core/clock.ts';
+    import { createEmbeddedTts } from './src/providers/tts/embedded.ts';
+    const tts = createEmbeddedTts({ clock: systemClock, workers: 1 });
+    const session = tts.open({ format: { codec: 'PCMU', sampleRate: 8000 }, language: 'en' }, (event) => {
+      if (event.type === 'ttsDone') console.log('said');
+    });
+    session.begin(1);
+    session.text('Hello.');
+    session.end();
+  `;
+  const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { timeout: 25_000 });
+
+  expect(await run).toEqual({ stdout: 'said\n', stderr: '' });
 });
 
 describe('the file of a worker', () => {

@@ -21,7 +21,7 @@ const MAX_TEXT = 10_000;
 /** Opens the recogniser for the running leg. */
 export function openEars(d: Draft): void {
   const stream = d.s.ears.stream + 1;
-  d.s.ears = { ...d.s.ears, stream, answered: true, capturing: false };
+  d.s.ears = { ...d.s.ears, stream, answered: true, capturing: false, awaiting: false };
   d.fx.push({ type: 'sttOpen', stream });
 }
 
@@ -103,7 +103,8 @@ export function onStt(d: Draft, event: SttEvent): void {
       callerSaid(d, event.text);
       return;
     case 'sttUtterance':
-      if (event.utterance !== d.s.ears.utterance && event.text === '') return;
+      if (event.utterance === d.s.ears.utterance) d.s.ears = { ...d.s.ears, awaiting: false };
+      else if (event.text === '') return;
       if (event.rejected && !d.s.speech) callerSaid(d, '[unclear]');
       else callerSaid(d, event.text);
       return;
@@ -227,7 +228,7 @@ export function flushDigits(d: Draft): void {
 
 export function onEndpoint(d: Draft): void {
   if (!d.s.ears.capturing) return;
-  d.s.ears = { ...d.s.ears, capturing: false };
+  d.s.ears = { ...d.s.ears, capturing: false, awaiting: true };
   d.fx.push({ type: 'sttFinish', stream: d.s.ears.stream, utterance: d.s.ears.utterance });
 }
 
@@ -235,7 +236,7 @@ function onSttFailed(d: Draft, event: Extract<SttEvent, { type: 'sttFailed' }>):
   const { kind, message, retryable } = event.failure;
   d.fx.push({ type: 'event', event: { type: 'provider.failed', data: { provider: 'stt', kind, message } } });
   const wait = STT_RETRY_MS[d.s.ears.failures];
-  d.s.ears = { ...d.s.ears, failures: d.s.ears.failures + 1, capturing: false };
+  d.s.ears = { ...d.s.ears, failures: d.s.ears.failures + 1, capturing: false, awaiting: false };
   abortEager(d);
   resumeSpeech(d);
   armIdle(d);

@@ -91,6 +91,8 @@ export interface DialogueState {
     /** Own-VAD utterance numbers: last begun, and whether it still runs. */
     readonly utterance: number;
     readonly capturing: boolean;
+    /** The last utterance was finished and its text has not come yet. */
+    readonly awaiting: boolean;
   };
   readonly voice: {
     readonly active: boolean;
@@ -156,7 +158,7 @@ export function createDialogue(
     turn: resumed?.turn ?? 0,
     utterance: 0,
     generations: 0,
-    ears: { stream: 0, endsTurns: true, failures: 0, answered: true, utterance: 0, capturing: false },
+    ears: { stream: 0, endsTurns: true, failures: 0, answered: true, utterance: 0, capturing: false, awaiting: false },
     voice: { active: false, sustained: false, startedAt: 0, lastVoicedAt: 0 },
     callerTurn: undefined,
     digits: '',

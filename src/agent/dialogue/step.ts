@@ -190,6 +190,9 @@ function onTimer(d: Draft, name: DialogueTimer): void {
       onEndpoint(d);
       return;
     case 'resume':
+      // Words may still come out of what was said; their recogniser always answers, and then it is decided.
+      if (!d.s.ears.awaiting) resumeSpeech(d);
+      return;
     case 'keepPaused':
       resumeSpeech(d);
       return;

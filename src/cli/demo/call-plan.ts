@@ -60,7 +60,12 @@ export function loadCallPlan(folder: string = DEMO_FOLDER): CallPlan {
         const act: CallerAct =
           'press' in turn
             ? { type: 'press', digits: turn.press }
-            : { type: 'say', name: turn.say, samples: readSamples(join(folder, turn.say)), transcript: turn.transcript };
+            : {
+                type: 'say',
+                name: turn.say,
+                samples: readSamples(join(folder, turn.say)),
+                transcript: turn.transcript,
+              };
         return {
           act,
           when: turn.when === 'agentDone' ? { type: 'agentDone' } : { type: 'agentSpeaking', afterMs: turn.afterMs },

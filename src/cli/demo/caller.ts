@@ -78,8 +78,7 @@ class AgentWatch {
 
   async done(): Promise<void> {
     const quiet = POLITE_MS * SAMPLES_PER_MS;
-    const isDone = (): boolean =>
-      this.#hasAnswered && !this.#isSpeaking && this.#call.sample - this.#since >= quiet;
+    const isDone = (): boolean => this.#hasAnswered && !this.#isSpeaking && this.#call.sample - this.#since >= quiet;
     await this.until(() => isDone() || this.#call.state === 'ended', 'the agent to finish its answer');
   }
 
@@ -94,18 +93,14 @@ class AgentWatch {
   }
 
   async until(holds: () => boolean, what: string): Promise<void> {
-    let stopped = false;
     try {
-      await this.#call.waitFor(() => {
-        stopped = this.#signal.aborted;
-        return stopped || holds();
-      }, PATIENCE_MS);
+      await this.#call.waitFor(() => this.#signal.aborted || holds(), PATIENCE_MS);
     } catch (thrown) {
       throw new LandlineError('internal_error', `the demo call waited ${PATIENCE_MS / 1000} s in vain for ${what}`, {
         cause: thrown,
       });
     }
-    if (stopped) this.#signal.throwIfAborted();
+    this.#signal.throwIfAborted();
   }
 
   #on(event: PublishedEvent): void {

@@ -51,7 +51,12 @@ export function compareHeard(believed: Int16Array, heard: Int16Array): HeardComp
   }
   const offsets = found.filter(({ same }) => same > 0).map(({ at, place }) => place - at);
   const usual = offsets.toSorted((a, b) => a - b)[offsets.length >> 1] ?? 0;
-  const stretches = found.map(({ at, length, same, place }) => ({ at, length, same, shift: same > 0 ? place - at - usual : 0 }));
+  const stretches = found.map(({ at, length, same, place }) => ({
+    at,
+    length,
+    same,
+    shift: same > 0 ? place - at - usual : 0,
+  }));
   return {
     stretches,
     believedOnly,

@@ -15,38 +15,37 @@ export interface ExamineOptions {
   readonly clock: Clock;
 }
 
+export interface Examination {
+  readonly findings: readonly Finding[];
+  /** Ends the connections to Telnyx, which the fixes of the findings use. */
+  close(): void;
+}
+
 /** Everything a live gateway needs, asked for and judged. Changes nothing. */
-export async function examine({ env, cwd, clock }: ExamineOptions): Promise<Finding[]> {
+export async function examine({ env, cwd, clock }: ExamineOptions): Promise<Examination> {
   // An older Node does not get this far: bin/landline.js refuses it.
-  const findings: Finding[] = [ok('Node', process.versions.node)];
+  const node = ok('Node', process.versions.node);
   let config: Config;
   try {
     config = await loadConfig({ env, cwd, now: clock.wall() });
   } catch (error) {
     if (!(error instanceof LandlineError)) throw error;
-    return [
-      ...findings,
-      ...configFindings(error.message),
-      notChecked('everything else', 'first the config must be right'),
-    ];
+    const rest = notChecked('everything else', 'first the config must be right');
+    return { findings: [node, ...configFindings(error.message), rest], close: () => undefined };
   }
-  findings.push(ok('config', config.file ?? 'built-in demo agent'));
+  const findings = [node, ok('config', config.file ?? 'built-in demo agent')];
   if (config.mode === 'emulator') {
     const detail = 'TELNYX_API_KEY is not set: this gateway would run against the embedded emulator';
-    findings.push(
-      problem('Telnyx key', detail, 'Set it, and what .env.example lists with it, for live calls'),
-      ...(await providerChecks(config, env, clock)),
-      notChecked('everything else', 'it is needed for live calls only'),
-    );
-    return findings;
+    const key = problem('Telnyx key', detail, 'Set it, and what .env.example lists with it, for live calls');
+    const rest = notChecked('everything else', 'it is needed for live calls only');
+    return {
+      findings: [...findings, ...(await providerChecks(config, env, clock)), key, rest],
+      close: () => undefined,
+    };
   }
   const [providers, url] = await Promise.all([providerChecks(config, env, clock), publicUrlChecks(config)]);
+  const leadsHere = url.every(({ status }) => status !== 'problem');
   const account = createTelnyxAccount({ apiKey: config.telnyx.apiKey ?? '', baseUrl: config.telnyx.baseUrl });
-  try {
-    const leadsHere = url.every(({ status }) => status !== 'problem');
-    const telnyx = await telnyxChecks(config, account, clock, leadsHere);
-    return [...findings, ...providers, ...telnyx, ...url];
-  } finally {
-    account.close();
-  }
+  const telnyx = await telnyxChecks(config, account, clock, leadsHere);
+  return { findings: [...findings, ...providers, ...telnyx, ...url], close: () => account.close() };
 }

@@ -18,7 +18,7 @@ export type Listener =
   | { readonly who: 'unknown' };
 
 /** Finds the gateway at its address, or stands in for it. */
-export async function findListener(config: Config, nonce: string): Promise<Listener> {
+export async function findListener(config: Pick<Config, 'host' | 'port'>, nonce: string): Promise<Listener> {
   const { host, port } = config;
   if (port === 0) return { who: 'unknown' };
   const server = createStandIn(nonce);

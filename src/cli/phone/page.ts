@@ -3,8 +3,22 @@ import { PHONE_STYLE } from './page-style.ts';
 import { PHONE_WORKLET } from './worklet.ts';
 
 const KEYS: readonly (readonly [key: string, letters: string])[] = [
-  ...([['1', ''], ['2', 'ABC'], ['3', 'DEF'], ['4', 'GHI'], ['5', 'JKL'], ['6', 'MNO']] as const),
-  ...([['7', 'PQRS'], ['8', 'TUV'], ['9', 'WXYZ'], ['*', ''], ['0', '+'], ['#', '']] as const),
+  ...([
+    ['1', ''],
+    ['2', 'ABC'],
+    ['3', 'DEF'],
+    ['4', 'GHI'],
+    ['5', 'JKL'],
+    ['6', 'MNO'],
+  ] as const),
+  ...([
+    ['7', 'PQRS'],
+    ['8', 'TUV'],
+    ['9', 'WXYZ'],
+    ['*', ''],
+    ['0', '+'],
+    ['#', ''],
+  ] as const),
 ];
 const NUMBER = '+13125550178';
 

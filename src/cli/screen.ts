@@ -50,7 +50,7 @@ export class Screen {
   /** One turn or one thing that happened. `note` stands behind the text. */
   said(atMs: number, speaker: Speaker, text: string, note = ''): void {
     const [label, style] = SPEAKERS[speaker];
-    const time = `${clock(atMs)}`.padStart(6);
+    const time = clock(atMs).padStart(6);
     const body = speaker === 'call' ? this.style('dim', text) : text;
     const lines = this.#wrap(body);
     if (note !== '') {
