@@ -17,6 +17,8 @@ export interface GatewaySetup {
   readonly utteranceMs: number;
   /** May the caller talk over the greeting? */
   readonly interruptible: boolean;
+  /** Keep both sides' audio on disk. */
+  readonly recording: boolean;
   /** Stamp every frame handed to a socket. Off where CPU is measured. */
   readonly timesFrames: boolean;
 }
@@ -34,9 +36,9 @@ let lateness = new Lateness();
 
 const handlers = {
   start: async (setup: GatewaySetup): Promise<string> => {
-    const { telnyxUrl, apiKey, publicKey, utteranceMs, interruptible } = setup;
+    const { telnyxUrl, apiKey, publicKey, utteranceMs, interruptible, recording } = setup;
     const greeting = utteranceMs > 0 ? { greeting: 'Good morning and welcome.' } : {};
-    const config = agentOptions.parse({ ...greeting, interruptible, idle: { afterSeconds: 0 } });
+    const config = agentOptions.parse({ ...greeting, interruptible, recording, idle: { afterSeconds: 0 } });
     providers = noOpProviders(utteranceMs > 0 ? utteranceMs : 200);
     const limits = { maxDurationMs: 3_600_000, noMediaMs: 15_000 };
     gateway = await startGateway({

@@ -13,6 +13,7 @@ interface Call {
   phone: Phone | undefined;
   readonly connected: Promise<void>;
   readonly streamStarted: () => void;
+  answered: boolean;
   ended: boolean;
 }
 
@@ -33,7 +34,10 @@ let speaking = false;
 const telnyx = new LoadTelnyx({
   answered: (id, streamUrl) => {
     const call = calls.get(id);
-    if (call) void connect(call, streamUrl);
+    // The same command comes again when its 200 was slow.
+    if (!call || call.answered) return;
+    call.answered = true;
+    void connect(call, streamUrl);
   },
   hungUp: (id) => {
     const call = calls.get(id);
@@ -65,7 +69,7 @@ function placeCall(): Call {
   const leg: Leg = { callControlId: `v3:${id}`, callLegId: id, callSessionId: randomUUID() };
   let streamStarted = (): void => undefined;
   const connected = new Promise<void>((resolve) => (streamStarted = resolve));
-  const call: Call = { leg, phone: undefined, connected, streamStarted, ended: false };
+  const call: Call = { leg, phone: undefined, connected, streamStarted, answered: false, ended: false };
   calls.set(encodeURIComponent(leg.callControlId), call);
   calls.set(leg.callControlId, call);
   void telnyx.webhook('call.initiated', leg, { direction: 'incoming', state: 'parked', offered_codecs: 'PCMU,PCMA' });

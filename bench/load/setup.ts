@@ -18,7 +18,7 @@ export async function gatewayUnderLoad(
   const phones = startChild<PhonesProcess>('./phones-process.ts');
   const gateway = startChild<GatewayProcess>('./gateway-process.ts', execArgv);
   const account = await phones.ask('telnyx');
-  const options = { utteranceMs: 0, interruptible: false, timesFrames: false, ...setup };
+  const options = { utteranceMs: 0, interruptible: false, recording: false, timesFrames: false, ...setup };
   await phones.ask('webhooksTo', await gateway.ask('start', { ...account, ...options }));
   return {
     gateway,

@@ -15,7 +15,10 @@ const START_MS = 5_000;
 const STOPPED_MS = 1_000;
 const SPEAK_MS = 15_000;
 /** A target that answered is bridged within moments; if Telnyx does not say so, it is taken for bridged. */
-export const BRIDGE_MS = 3_000;
+export const BRIDGE_MS: number = 3_000;
+const RING_SECONDS = 30;
+/** A transfer that Telnyx has said nothing about by then has failed. */
+export const TRANSFER_MS: number = (RING_SECONDS + 10) * 1000;
 const HANGUP_MS = 10_000;
 /** Every attempt of a hangup is over by then (contract section 7: up to 50 s); no outcome at all is our own fault. */
 const HANGUP_LOST_MS = 60_000;
@@ -40,10 +43,18 @@ export function setStatus(d: CallDraft, status: CallStatus): void {
   d.fx.push({ type: 'event', event: { type: 'call.updated', data: { status } } });
 }
 
-/** Takes an inbound call. */
+/**
+ * Takes an inbound call, with its stream where `answer` can ask for it: it cannot set the rate that L16 needs, and a call
+ * that is only passed on has none.
+ */
 export function answer(d: CallDraft, leg: Leg): void {
-  updateLeg(d, leg.name, { phase: 'answering', epoch: leg.epoch + 1, socket: 'none' });
-  d.fx.push({ type: 'command', leg: leg.name, command: { name: 'answer', epoch: leg.epoch + 1 } });
+  const epoch = d.s.overflow || d.s.declared === 'L16' ? leg.epoch : leg.epoch + 1;
+  updateLeg(d, leg.name, { phase: 'answering', epoch, socket: 'none' });
+  d.fx.push({
+    type: 'command',
+    leg: leg.name,
+    command: epoch === leg.epoch ? { name: 'answer' } : { name: 'answer', epoch },
+  });
   setTimer(d, leg.name, 'answer', ANSWER_MS);
 }
 
@@ -58,8 +69,11 @@ export function onAnswered(d: CallDraft, leg: Leg): void {
   }
   announceAnswer(d);
   setTimer(d, leg.name, 'maxDuration', d.s.limits.maxDurationMs);
-  if (next?.socket === 'open') setTimer(d, leg.name, 'start', START_MS);
-  if (next?.socket === 'none') setTimer(d, leg.name, 'media', MEDIA_MS);
+  if (!next) return;
+  if (d.s.overflow) passOn(d, next);
+  else if (next.epoch === 0) restore(d, next);
+  else if (next.socket === 'open') setTimer(d, leg.name, 'start', START_MS);
+  else if (next.socket === 'none') setTimer(d, leg.name, 'media', MEDIA_MS);
 }
 
 export function announceAnswer(d: CallDraft): void {
@@ -74,7 +88,7 @@ export function onMediaOpened(d: CallDraft, leg: Leg): void {
   if (leg.answered) setTimer(d, leg.name, 'start', START_MS);
 }
 
-export function onMediaStarted(d: CallDraft, leg: Leg, bytesPerMs: number): void {
+export function onMediaStarted(d: CallDraft, leg: Leg): void {
   if (isOver(leg) || leg.socket === 'started') return;
   if (leg.phase === 'speaking' || leg.phase === 'bridged') {
     // Too late: the call is on its way out, or no longer ours to talk to.
@@ -96,7 +110,7 @@ export function onMediaStarted(d: CallDraft, leg: Leg, bytesPerMs: number): void
     type: 'event',
     event: { type: 'call.updated', data: { status: d.s.status, stream: restored ? 'restored' : 'up' } },
   });
-  d.fx.push({ type: 'dialogue', input: { type: 'streamUp', bytesPerMs } });
+  d.fx.push({ type: 'dialogue', input: { type: 'streamUp', bytesPerMs: d.s.declared === 'L16' ? 32 : 8 } });
 }
 
 /** The last message of a stream. Telnyx closes its socket next; if it does not, we do, and go on from there. */
@@ -127,7 +141,7 @@ function loseStream(d: CallDraft, leg: Leg): void {
 export function restore(d: CallDraft, leg: Leg): void {
   if (isOver(leg) || leg.phase === 'bridged' || leg.socket === 'started') return;
   if (leg.restores >= RESTORE_PAUSE_MS.length || leg.restoresTotal >= MAX_RESTORES) {
-    speakAndHangUp(d, leg, d.s.failureLine, 'stream_failed');
+    giveUpAudio(d, leg, 'stream_failed');
     return;
   }
   const epoch = leg.epoch + 1;
@@ -156,6 +170,41 @@ export function onStreamFailed(d: CallDraft, leg: Leg): void {
   cancelTimers(d, leg.name, ['media', 'start', 'noMedia']);
   loseStream(d, leg);
   setTimer(d, leg.name, 'restore', RESTORE_PAUSE_MS[leg.restores] ?? 0);
+}
+
+/** Our own audio is gone for good: somebody else takes the call if the agent names one, else it ends with a sentence. */
+export function giveUpAudio(d: CallDraft, leg: Leg, reason: EndReason): void {
+  if (isOver(leg) || leg.phase === 'speaking') return;
+  if (!passOn(d, leg)) speakAndHangUp(d, leg, d.s.failureLine, reason);
+}
+
+/** Puts the call through to where calls go that we cannot serve; once. @returns false when there is no such place. */
+function passOn(d: CallDraft, leg: Leg): boolean {
+  const { fallback } = d.s;
+  if (!fallback || d.s.transfer) return false;
+  d.s.fallback = undefined;
+  startTransfer(d, leg, fallback);
+  return true;
+}
+
+/** Asks Telnyx to ring the target and bridge it. */
+export function startTransfer(d: CallDraft, leg: Leg, to: { readonly target: string; readonly to: string }): void {
+  d.s.transfer = { target: to.target, to: to.to };
+  updateLeg(d, leg.name, { phase: 'transferring' });
+  cancelTimers(d, leg.name, ['noMedia', 'restore', 'media', 'start']);
+  setStatus(d, 'transferring');
+  d.fx.push({ type: 'event', event: { type: 'transfer.started', data: { target: to.target } } });
+  d.fx.push({
+    type: 'command',
+    leg: leg.name,
+    command: {
+      name: 'transfer',
+      to: to.to,
+      timeoutSecs: RING_SECONDS,
+      timeLimitSecs: Math.min(14_400, Math.max(30, Math.round(d.s.limits.maxDurationMs / 1000) + 30)),
+    },
+  });
+  setTimer(d, leg.name, 'transfer', TRANSFER_MS);
 }
 
 /** Our own audio is gone for good: Telnyx says one sentence, then the call ends. */

@@ -1,12 +1,13 @@
 import { unreachable } from '../core/errors.ts';
 import type { DialogueSignal } from '../agent/dialogue/inputs.ts';
 import type { TelnyxEvent } from '../telnyx/events.ts';
-import type { CallEffect, CallInput, ControlAction, EndReason } from './inputs.ts';
+import type { CallEffect, CallInput, ControlAction } from './inputs.ts';
+import { end, finishIfOver, onDrain, wrapUp } from './ending.ts';
 import {
   announceAnswer,
   answer,
   BRIDGE_MS,
-  cancelTimers,
+  giveUpAudio,
   hangUp,
   onAnswered,
   onHangupDone,
@@ -19,30 +20,18 @@ import {
   onStreamFailed,
   restore,
   sendHangup,
-  setStatus,
   setTimer,
   speakAndHangUp,
+  startTransfer,
+  TRANSFER_MS,
 } from './leg.ts';
-import {
-  currentTarget,
-  isOver,
-  isTarget,
-  talkingLeg,
-  updateLeg,
-  type CallDraft,
-  type CallState,
-  type Leg,
-} from './state.ts';
+import { currentTarget, isOver, isTarget, talkingLeg, type CallDraft, type CallState, type Leg } from './state.ts';
+import { joinTarget, onBridged, outcomeOf, transferFailed } from './transfer.ts';
 
 export interface CallStep {
   readonly state: CallState;
   readonly effects: readonly CallEffect[];
 }
-
-const RING_SECONDS = 30;
-const TRANSFER_MS = (RING_SECONDS + 10) * 1000;
-/** A goodbye that has not ended the call by then has gone wrong. */
-const WRAP_UP_MS = 20_000;
 
 /** The call machine: legs and what connects them. Pure; inputs that come late, twice or in vain change nothing. */
 export function stepCall(
@@ -73,8 +62,7 @@ function handle(
       if (input.epoch === leg.epoch) onMediaOpened(d, leg);
       return;
     case 'mediaStarted':
-      if (input.epoch === leg.epoch)
-        onMediaStarted(d, leg, input.encoding === 'L16' ? (input.sampleRate / 1000) * 2 : 8);
+      if (input.epoch === leg.epoch) onMediaStarted(d, leg);
       return;
     case 'mediaStopped':
       if (input.epoch === leg.epoch) onMediaStopped(d, leg);
@@ -86,7 +74,7 @@ function handle(
       if (input.epoch !== leg.epoch) return;
       // A `start` of any kind says that the far party is on the line.
       onAnswered(d, leg);
-      speakAndHangUp(d, leg, d.s.failureLine, 'codec_unsupported');
+      giveUpAudio(d, leg, 'codec_unsupported');
       return;
     case 'codecMismatch':
       d.fx.push({
@@ -178,10 +166,7 @@ function onInitiated(d: CallDraft, name: Leg['name'], event: TelnyxEvent): void 
   };
   d.s.legs = { ...d.s.legs, [name]: leg };
   if (isTarget(name)) {
-    // The transfer may already have been given up, or the caller may be gone: nobody waits for this leg any more.
-    const talking = talkingLeg(d.s);
-    if (!d.s.transfer || !talking || isOver(talking)) hangUp(d, leg);
-    else if (talking.phase === 'bridged') updateLeg(d, name, { phase: 'bridged', answered: true });
+    joinTarget(d, leg);
     return;
   }
   d.fx.push({
@@ -203,58 +188,7 @@ function onHangup(d: CallDraft, leg: Leg, event: Extract<TelnyxEvent, { type: 'c
   // A target we hung up ourselves belongs to a transfer that has failed already.
   const awaited = isTarget(leg.name) && !isOver(leg) && currentTarget(d.s)?.name === leg.name;
   onLegEnded(d, leg);
-  if (awaited && !reached && d.s.transfer) transferFailed(d, outcomeOf(event.cause, event.sipCode));
-}
-
-function outcomeOf(cause: string, sipCode: string | undefined): string {
-  if (cause === 'user_busy' || sipCode === '486') return 'busy';
-  if (cause === 'timeout' || cause === 'no_answer' || sipCode === '480' || sipCode === '408') return 'no_answer';
-  if (cause === 'call_rejected' || sipCode === '603' || sipCode === '403') return 'rejected';
-  if (cause === 'not_found' || sipCode === '404') return 'not_found';
-  return 'failed';
-}
-
-function onBridged(d: CallDraft): void {
-  const talking = talkingLeg(d.s);
-  const { transfer } = d.s;
-  if (!talking || !transfer || isOver(talking) || talking.phase === 'bridged') return;
-  cancelTimers(d, talking.name, ['transfer', 'noMedia', 'maxDuration', 'wrapUp', 'media', 'start', 'restore']);
-  const target = currentTarget(d.s);
-  updateLeg(d, talking.name, { phase: 'bridged' });
-  if (target && !isOver(target)) {
-    cancelTimers(d, target.name, ['bridge']);
-    updateLeg(d, target.name, { phase: 'bridged', answered: true });
-  }
-  d.s.endReason ??= 'transferred';
-  d.fx.push({
-    type: 'event',
-    event: { type: 'transfer.ended', data: { target: transfer.target, outcome: 'answered' } },
-  });
-  setStatus(d, 'transferred');
-  d.fx.push({ type: 'dialogue', input: { type: 'close' } });
-  d.fx.push({ type: 'command', leg: talking.name, command: { name: 'streamingStop' } });
-  // The pair lives on its own; Telnyx' call.hangup may be lost, so it is asked now and then.
-  setTimer(d, talking.name, 'status', 60_000);
-}
-
-function transferFailed(d: CallDraft, outcome: string): void {
-  const { transfer } = d.s;
-  const talking = talkingLeg(d.s);
-  if (!transfer || talking?.phase === 'bridged') return;
-  d.s.transfer = undefined;
-  d.fx.push({ type: 'event', event: { type: 'transfer.ended', data: { target: transfer.target, outcome } } });
-  const target = currentTarget(d.s);
-  if (target && !isOver(target)) hangUp(d, target);
-  if (talking?.phase !== 'transferring') return;
-  cancelTimers(d, talking.name, ['transfer']);
-  setStatus(d, 'active');
-  d.fx.push({ type: 'dialogue', input: { type: 'transferFailed', target: transfer.target, outcome } });
-  updateLeg(d, talking.name, { phase: 'streaming' });
-  if (talking.socket === 'started') setTimer(d, talking.name, 'noMedia', d.s.limits.noMediaMs);
-  else {
-    d.fx.push({ type: 'dialogue', input: { type: 'streamDown' } });
-    restore(d, { ...talking, phase: 'restoring' });
-  }
+  if (awaited && !reached && d.s.transfer) transferFailed(d, outcomeOf(event));
 }
 
 function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type: 'commandDone' }>): void {
@@ -407,22 +341,7 @@ function onSignal(d: CallDraft, leg: Leg, signal: DialogueSignal): void {
       return;
     case 'transfer':
       if (isOver(leg) || leg.phase === 'bridged' || leg.phase === 'speaking' || d.s.transfer) return;
-      d.s.transfer = { target: signal.target, to: signal.to };
-      updateLeg(d, leg.name, { phase: 'transferring' });
-      cancelTimers(d, leg.name, ['noMedia', 'restore', 'media', 'start']);
-      setStatus(d, 'transferring');
-      d.fx.push({ type: 'event', event: { type: 'transfer.started', data: { target: signal.target } } });
-      d.fx.push({
-        type: 'command',
-        leg: leg.name,
-        command: {
-          name: 'transfer',
-          to: signal.to,
-          timeoutSecs: RING_SECONDS,
-          timeLimitSecs: Math.min(14_400, Math.max(30, Math.round(d.s.limits.maxDurationMs / 1000) + 30)),
-        },
-      });
-      setTimer(d, leg.name, 'transfer', TRANSFER_MS);
+      startTransfer(d, leg, signal);
       return;
     case 'dtmf':
       sendDtmf(d, leg, signal.digits, signal.toolCallId);
@@ -433,20 +352,6 @@ function onSignal(d: CallDraft, leg: Leg, signal: DialogueSignal): void {
     default:
       unreachable(signal);
   }
-}
-
-function onDrain(d: CallDraft, leg: Leg, now: boolean): void {
-  if (leg.phase === 'bridged') return;
-  if (now || !leg.answered) end(d, 'drain');
-  else wrapUp(d, leg, 'drain');
-}
-
-/** A polite end: the dialogue says its line and signals the hangup; a guard ends the call if it cannot. */
-function wrapUp(d: CallDraft, leg: Leg, reason: 'max_duration' | 'drain'): void {
-  if (isOver(leg) || leg.phase === 'speaking') return;
-  d.s.endReason ??= reason;
-  d.fx.push({ type: 'dialogue', input: { type: 'wrapUp', reason } });
-  setTimer(d, leg.name, 'wrapUp', WRAP_UP_MS);
 }
 
 /** After a restart: what was ringing is answered, what was talking gets a new stream. */
@@ -466,34 +371,4 @@ function onRecovered(d: CallDraft, leg: Leg): void {
   setTimer(d, leg.name, 'transfer', TRANSFER_MS);
   const target = currentTarget(d.s);
   if (target?.answered && !isOver(target)) setTimer(d, target.name, 'bridge', BRIDGE_MS);
-}
-
-/** Ends every leg; the first reason stands. */
-function end(d: CallDraft, reason: EndReason): void {
-  d.s.endReason ??= reason;
-  d.fx.push({ type: 'dialogue', input: { type: 'close' } });
-  for (const leg of Object.values(d.s.legs)) hangUp(d, leg);
-}
-
-function finishIfOver(d: CallDraft): void {
-  const legs = Object.values(d.s.legs);
-  if (d.s.finished || legs.length === 0 || legs.some((leg) => leg.phase !== 'ended')) return;
-  const reason = d.s.endReason ?? 'error';
-  d.s.endReason = reason;
-  d.s.finished = true;
-  d.s.status = 'ended';
-  const durationMs = d.s.answeredAt === undefined ? 0 : Math.round(d.t - d.s.answeredAt);
-  d.fx.push({
-    type: 'event',
-    event: {
-      type: 'call.ended',
-      data: {
-        reason,
-        durationMs,
-        ...(d.s.hangupCause === undefined ? {} : { cause: d.s.hangupCause }),
-        ...(d.s.sipCode === undefined ? {} : { sipCode: d.s.sipCode }),
-      },
-    },
-  });
-  d.fx.push({ type: 'finished', reason });
 }

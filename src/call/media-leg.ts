@@ -11,6 +11,7 @@ import {
 import { InboundAudio, type InboundSink } from './inbound-audio.ts';
 import type { CallInput, LegName } from './inputs.ts';
 import { Playout } from './playout.ts';
+import type { WireOrder } from './wire-order.ts';
 import type { Recorder } from './recorder.ts';
 
 /** A media WebSocket as the call sees it; the server wraps `ws`, tests give memory. */
@@ -56,6 +57,8 @@ export class MediaLeg {
   readonly #sink: MediaLegSink;
   readonly #log: Log;
   readonly #outbound: AudioFormat;
+  /** Only where the wire carries L16. */
+  readonly #order: WireOrder | undefined;
   #inbound: InboundAudio | undefined;
   #socket: MediaSocket | undefined;
   #epoch = 0;
@@ -63,15 +66,23 @@ export class MediaLeg {
   /** Unreadable messages of the present socket. */
   #badHere = 0;
 
-  constructor(leg: LegName, outbound: AudioFormat, sink: MediaLegSink, recorder: Recorder, log: Log) {
+  constructor(
+    leg: LegName,
+    outbound: AudioFormat,
+    sink: MediaLegSink,
+    recorder: Recorder,
+    order: WireOrder | undefined,
+    log: Log,
+  ) {
     this.leg = leg;
     this.#sink = sink;
     this.#log = log;
     this.#outbound = outbound;
+    this.#order = order;
     this.recorder = recorder;
     this.playout = new Playout(
       {
-        frame: (bytes) => this.#send(createMediaMessage(bytes)),
+        frame: (bytes) => this.#send(createMediaMessage(order ? order.write(bytes) : bytes)),
         mark: (name) => this.#send(createMarkMessage(name)),
         clear: () => this.#send(CLEAR_MESSAGE),
         heard: (_turn, _from, bytes) => recorder.agent(bytes),
@@ -135,7 +146,7 @@ export class MediaLeg {
         }
         this.counters.framesIn++;
         this.lastFrameAt = t;
-        this.#inbound.write(message.chunk, message.payload, t);
+        this.#inbound.write(message.chunk, this.#inboundBytes(message.payload), t);
         return;
       case 'start':
         this.lastFrameAt = t;
@@ -193,6 +204,11 @@ export class MediaLeg {
       encoding: format.codec,
       sampleRate: format.sampleRate,
     });
+  }
+
+  /** Caller audio as the rooms behind know it. */
+  #inboundBytes(payload: Uint8Array): Uint8Array {
+    return this.#order && this.#inbound?.format.codec === 'L16' ? this.#order.read(payload) : payload;
   }
 
   #bad(reason: string): void {

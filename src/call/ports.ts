@@ -30,6 +30,7 @@ export interface CallPorts {
   readonly telnyx: TelnyxApi;
   readonly journal: CallJournal;
   readonly providers: AgentProviders;
+  readonly l16ByteOrder: 'auto' | 'little' | 'big';
   /** Makes the stream URL of `token` reachable for this leg and stream; replaces the leg's earlier token. */
   expectMedia(token: string, leg: LegName, epoch: number): string;
   /** The next event id. */

@@ -110,8 +110,13 @@ class Side {
   flush(): void {
     if (this.#bytes === 0) return;
     const end = this.end;
-    const record = { kind: this.#kind, at: this.#at, bytes: Buffer.concat(this.#parts) };
-    this.#write(encodeTrackRecord(record));
+    const all = Buffer.concat(this.#parts);
+    // A turn whose marks never came back is heard in one piece, and may be a minute long.
+    const most = RECORD_MS * CLOCK_RATE * this.bytesPerSample;
+    for (let from = 0; from < all.length; from += most) {
+      const at = this.#at + Math.round(from / this.bytesPerSample);
+      this.#write(encodeTrackRecord({ kind: this.#kind, at, bytes: all.subarray(from, from + most) }));
+    }
     this.#at = end;
     this.#parts = [];
     this.#bytes = 0;

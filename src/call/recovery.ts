@@ -4,7 +4,7 @@ import type { Log } from '../core/log.ts';
 import type { TelnyxApi } from '../telnyx/commands.ts';
 import { foldFacts, type CallFacts } from './facts.ts';
 import type { CallPorts } from './ports.ts';
-import type { CallRegistry, ReadyAgent } from './registry.ts';
+import { fallbackOf, type CallRegistry, type ReadyAgent } from './registry.ts';
 import { Session } from './session.ts';
 import type { CallState } from './state.ts';
 
@@ -13,6 +13,7 @@ export interface RecoveryOptions {
   readonly telnyx: TelnyxApi;
   readonly registry: CallRegistry;
   readonly agents: ReadonlyMap<string, ReadyAgent>;
+  readonly codec: 'g711' | 'L16';
   /** Milliseconds of wall time since the journal's last record. */
   wallSince(journal: Journal, facts: CallFacts): number;
   /** Continues the call's journal and gives what its session needs. */
@@ -51,7 +52,9 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
     status: facts.status,
     limits: { maxDurationMs: Math.max(1000, maxDurationMs - elapsed), noMediaMs: agent?.limits.noMediaMs ?? 15_000 },
     failureLine: fixedLines(config.language).failure,
-    declared: facts.declared,
+    declared: options.codec === 'L16' ? 'L16' : facts.declared,
+    overflow: false,
+    fallback: agent ? fallbackOf(agent.config) : undefined,
     legs: facts.legs,
     transfer: facts.transfer,
     answeredAt: facts.answeredAt,

@@ -24,6 +24,8 @@ export interface RegistryOptions {
   readonly routing: Routing;
   readonly agents: ReadonlyMap<string, ReadyAgent>;
   readonly maxConcurrentCalls: number;
+  /** `L16`: wideband on every call, whatever the far side offers. */
+  readonly codec: 'g711' | 'L16';
   /** Opens a new call's journal and gives what its session needs. */
   open(callId: string, seed: string, agent: string, registry: CallRegistry): CallPorts;
 }
@@ -62,8 +64,13 @@ export class CallRegistry {
     return this.#draining;
   }
 
+  /** As many calls talk to us as may; those that were passed on do not count. */
   get full(): boolean {
-    return this.#sessions.size >= this.#options.maxConcurrentCalls;
+    let talking = 0;
+    for (const { state, talkingLeg } of this.#sessions.values()) {
+      if (!state.overflow && talkingLeg?.phase !== 'bridged') talking++;
+    }
+    return talking >= this.#options.maxConcurrentCalls;
   }
 
   /** From now on no new call is taken. */
@@ -165,10 +172,17 @@ export class CallRegistry {
       this.#reject(event, 'CALL_REJECTED');
       return 'rejected';
     }
-    if (this.full) {
-      log.warn({ limit: this.#options.maxConcurrentCalls }, 'gateway is full: call rejected as busy');
-      this.#reject(event, 'USER_BUSY');
-      return 'rejected';
+    const fallback = fallbackOf(agent.config);
+    const overflow = this.full;
+    if (overflow) {
+      const limit = this.#options.maxConcurrentCalls;
+      // Calls that are only passed on cost little, but not nothing.
+      if (!fallback || this.#sessions.size >= 2 * limit) {
+        log.warn({ limit }, 'gateway is full: call rejected as busy');
+        this.#reject(event, 'USER_BUSY');
+        return 'rejected';
+      }
+      log.warn({ limit, target: fallback.target }, 'gateway is full: call goes to the fallback target');
     }
     const seed = randomSeed();
     const callId = `call_${createIds(seed).hex('call')}`;
@@ -184,7 +198,9 @@ export class CallRegistry {
         status: 'ringing',
         limits: agent.limits,
         failureLine: fixedLines(agent.config.language).failure,
-        declared: declaredCodec(event.offeredCodecs),
+        declared: this.#options.codec === 'L16' ? 'L16' : declaredCodec(event.offeredCodecs),
+        overflow,
+        fallback,
         legs: {},
         transfer: undefined,
         answeredAt: undefined,
@@ -238,4 +254,11 @@ export class CallRegistry {
 function tellsOfTarget(event: TelnyxEvent): boolean {
   if (event.type === 'call.initiated') return event.direction === 'outgoing';
   return event.type === 'call.answered' || event.type === 'call.bridged' || event.type === 'call.hangup';
+}
+
+/** Where calls of this agent go that we cannot serve. */
+export function fallbackOf(config: AgentConfig): { readonly target: string; readonly to: string } | undefined {
+  const { fallbackTarget, transferTargets } = config;
+  const to = fallbackTarget === undefined ? undefined : transferTargets[fallbackTarget];
+  return fallbackTarget === undefined || to === undefined ? undefined : { target: fallbackTarget, to };
 }

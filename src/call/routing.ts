@@ -11,6 +11,13 @@ export interface CallOptions {
   readonly maxDurationSeconds: number;
   readonly noMediaSeconds: number;
   readonly maxConcurrentCalls: number;
+  /** How audio goes between Telnyx and us. */
+  readonly media: {
+    /** `g711`: the law of the call; `L16`: 16 kHz linear in both directions, for HD legs. */
+    readonly codec: 'g711' | 'L16';
+    /** Byte order of L16, which Telnyx does not document; `auto` listens. */
+    readonly l16ByteOrder: 'auto' | 'little' | 'big';
+  };
 }
 
 export const callShape: { readonly [K in keyof CallOptions]: z.ZodType<CallOptions[K]> } = {
@@ -20,6 +27,12 @@ export const callShape: { readonly [K in keyof CallOptions]: z.ZodType<CallOptio
   maxDurationSeconds: z.number().int().min(5).max(14_400).default(3600),
   noMediaSeconds: z.number().min(1).max(600).default(15),
   maxConcurrentCalls: z.number().int().min(1).max(10_000).default(200),
+  media: z
+    .strictObject({
+      codec: z.enum(['g711', 'L16']).default('g711'),
+      l16ByteOrder: z.enum(['auto', 'little', 'big']).default('auto'),
+    })
+    .default({ codec: 'g711', l16ByteOrder: 'auto' }),
 };
 
 export interface Routing {
@@ -29,5 +42,5 @@ export interface Routing {
 
 /** Name of the agent that answers `number`; undefined when nobody does. */
 export function agentFor(routing: Routing, number: string): string | undefined {
-  return routing.numbers[number] ?? routing.defaultAgent;
+  return Object.hasOwn(routing.numbers, number) ? routing.numbers[number] : routing.defaultAgent;
 }

@@ -2,6 +2,7 @@ import type { DialogueInput, DialogueTimer } from '../agent/dialogue/inputs.ts';
 import { createDialogue, type DialogueState, type HistoryEntry } from '../agent/dialogue/state.ts';
 import { stepDialogue } from '../agent/dialogue/step.ts';
 import type { AgentConfig } from '../agent/options.ts';
+import type { AudioFormat } from '../audio/format.ts';
 import { isoTime } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { createIds, type Ids } from '../core/ids.ts';
@@ -10,7 +11,7 @@ import { CommandLane } from './command-lane.ts';
 import { DigitMerge } from './digits.ts';
 import type { AnyEffect, CallInput, CallTimer, LegName, PublicEvent } from './inputs.ts';
 import { stepCall } from './machine.ts';
-import { MediaLeg, type MediaSocket } from './media-leg.ts';
+import { MediaLeg, type MediaLegSink, type MediaSocket } from './media-leg.ts';
 import type { CallPorts } from './ports.ts';
 import { ProviderDesk } from './provider-desk.ts';
 import { Recorder } from './recorder.ts';
@@ -19,6 +20,7 @@ import { isOver, talkingLeg, type CallState, type Leg } from './state.ts';
 import { telnyxCommand } from './telnyx-command.ts';
 import { TimerHeap } from './timers.ts';
 import type { Timed } from './wheel.ts';
+import { WireOrder } from './wire-order.ts';
 
 /** Inputs that may wait while one is being handled; more means that something feeds on itself. */
 const MAX_INBOX = 256;
@@ -94,10 +96,11 @@ export class Session implements Timed {
     this.createdAt = isoTime(ports.clock.wall());
     const facts = { from: options.state.from, to: options.state.to, direction: options.state.direction };
     this.#dialogue = createDialogue(config, facts, resumed);
-    const outbound = { codec: options.state.declared === 'PCMA' ? 'PCMA' : 'PCMU', sampleRate: 8000 } as const;
+    const outbound = outboundFormat(options.state.declared);
     const recorder = new Recorder(resumed?.samples ?? 0, (record) => ports.journal.track(record));
     const leg: LegName = options.state.direction === 'inbound' ? 'caller' : 'callee';
-    this.#media = new MediaLeg(leg, outbound, this.#mediaSink(), recorder, this.#log);
+    const order = outbound.codec === 'L16' ? new WireOrder(ports.l16ByteOrder) : undefined;
+    this.#media = new MediaLeg(leg, outbound, this.#mediaSink(), recorder, order, this.#log);
     this.#desk = new ProviderDesk(ports.providers, {
       clock: ports.clock,
       language: config.language,
@@ -448,7 +451,7 @@ export class Session implements Timed {
     if (this.#digits.isNew(source, digit, this.#t)) this.#stepDialogue({ type: 'digit', digit });
   }
 
-  #mediaSink(): ConstructorParameters<typeof MediaLeg>[2] {
+  #mediaSink(): MediaLegSink {
     const derived = (input: DialogueInput): void => this.#enter(this.#t, () => this.#take(input));
     return {
       input: (input) => this.#enter(this.#t, () => this.#take(input)),
@@ -556,6 +559,12 @@ export class Session implements Timed {
   get talkingLeg(): Leg | undefined {
     return talkingLeg(this.#state);
   }
+}
+
+/** How agent audio goes onto the wire; L16 is turned round behind playout, if it must be. */
+function outboundFormat(declared: CallState['declared']): AudioFormat {
+  if (declared === 'L16') return { codec: 'L16', sampleRate: 16000, byteOrder: 'little' };
+  return { codec: declared, sampleRate: 8000 };
 }
 
 const CALL_INPUTS: ReadonlySet<string> = new Set<CallInput['type']>([

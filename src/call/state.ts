@@ -55,6 +55,10 @@ export interface CallState {
   readonly declared: G711 | 'L16';
   /** By {@link LegName}, in the order they came to be. */
   readonly legs: Readonly<Record<string, Leg>>;
+  /** Taken only to be passed on to `fallback`: the gateway is full. */
+  readonly overflow: boolean;
+  /** Where the call goes when we cannot serve it; undefined when there is no such place, or it was tried. */
+  readonly fallback: { readonly target: string; readonly to: string } | undefined;
   readonly transfer: { readonly target: string; readonly to: string } | undefined;
   readonly answeredAt: number | undefined;
   /** Decided once; the first decision stands. */

@@ -24,6 +24,8 @@ const MAX_COLUMNS = 110;
 
 /** The demo's terminal: one line per turn, and on a real terminal a last line that shows what happens right now. */
 export class Screen {
+  /** A terminal that can show a status line. */
+  readonly isLive: boolean;
   readonly #out: Output;
   readonly #isColoured: boolean;
   #hasStatus = false;
@@ -31,11 +33,8 @@ export class Screen {
   /** @param env NO_COLOR (any value) turns colours off. */
   constructor(out: Output, env: Readonly<Record<string, string | undefined>>) {
     this.#out = out;
-    this.#isColoured = (out.isTTY ?? false) && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
-  }
-
-  get isLive(): boolean {
-    return this.#out.isTTY ?? false;
+    this.isLive = (out.isTTY ?? false) && env['TERM'] !== 'dumb';
+    this.#isColoured = this.isLive && (env['NO_COLOR'] ?? '') === '';
   }
 
   line(text = ''): void {
@@ -72,7 +71,7 @@ export class Screen {
   /** A criterion with its verdict. */
   verdict(passed: boolean, name: string, detail: string): void {
     const mark = passed ? this.style('green', 'pass') : this.style('red', 'FAIL');
-    this.line(`  ${mark}  ${name.padEnd(34)}  ${this.style('dim', detail)}`);
+    this.line(`  ${mark}  ${name.padEnd(36)}  ${this.style('dim', detail)}`);
   }
 
   style(style: Style, text: string): string {

@@ -62,6 +62,7 @@ export async function run(config: Config, log: Log): Promise<Running> {
       agents: agentsOf(config, providers),
       routing: { numbers: config.numbers, defaultAgent: config.defaultAgent },
       maxConcurrentCalls: config.maxConcurrentCalls,
+      media: config.media,
       apiKeys: config.apiKeys,
       dataDir: config.dataDir,
       ...(emulator ? { extend: (app: FastifyInstance) => phoneRoute(app, emulator, config.host) } : {}),

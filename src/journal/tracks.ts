@@ -41,7 +41,7 @@ export const TRACK_VERSION = 1;
 const SYNC = 0xa5;
 const HEADER_BYTES = 16;
 /** 8 s of G.711: far more than a frame, and small enough that a damaged length does not send a reader far. */
-export const MAX_TRACK_PAYLOAD = 64 * 1024;
+export const MAX_TRACK_PAYLOAD: number = 64 * 1024;
 const KINDS = ['format', 'caller', 'agent', 'gap'] as const;
 
 /** @throws RangeError for a payload over 64 KiB or a position that is not a whole number below 2^48. */

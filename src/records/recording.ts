@@ -31,7 +31,9 @@ export async function readRecording(dataDir: string, callId: string): Promise<Re
       else sides[record.kind].put(record.at, record.bytes);
     }
   } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
+    // No file at all: nothing was recorded. The reader tells the cause.
+    const cause = thrown instanceof LandlineError ? (thrown.cause as NodeJS.ErrnoException | undefined) : undefined;
+    if (cause?.code !== 'ENOENT') throw thrown;
   }
   if (records === 0)
     throw new LandlineError(

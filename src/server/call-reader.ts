@@ -93,7 +93,10 @@ export class CallReader {
 }
 
 function eventsOf({ head, records }: Journal, after: number): PublishedEvent[] {
-  return foldFacts(records)
-    .events.filter(({ id }) => Number(id) > after)
-    .map(({ id, t, event }) => ({ ...event, id, callId: head.callId, at: isoTime(head.wallMs + t) }));
+  return (
+    foldFacts(records)
+      .events.filter(({ id }) => Number(id) > after)
+      // The id is the wall time in microseconds (EventBus): the same moment as when the event was first told.
+      .map(({ id, event }) => ({ ...event, id, callId: head.callId, at: isoTime(Math.floor(Number(id) / 1000)) }))
+  );
 }

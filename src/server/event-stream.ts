@@ -32,19 +32,21 @@ export function streamEvents(response: ServerResponse, options: EventStreamOptio
   let isFull = false;
   let beat: TimerHandle | undefined;
 
-  const isLost = (): boolean => pastAt >= past.length && !isOver && position < events.forgotten;
+  const isPast = (): boolean => pastAt < past.length || isOver;
+  /** The bus has forgotten what this reader would get next. */
+  const isLost = (): boolean => !isPast() && Math.max(position, options.pastUntil) < events.forgotten;
   const next = (): PublishedEvent | undefined => {
-    if (pastAt < past.length) return past[pastAt++];
+    if (isPast()) return past[pastAt++];
     position = Math.max(position, options.pastUntil);
-    return isOver ? undefined : events.after(position);
+    return events.after(position);
   };
   const pump = (): void => {
     while (!isFull && !response.destroyed) {
-      const event = next();
       if (isLost()) {
         response.destroy();
         return;
       }
+      const event = next();
       if (!event) {
         if (isOver) response.end();
         return;

@@ -3,7 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { PublishedEvent } from '../call/ports.ts';
 import { CallRegistry, type ReadyAgent } from '../call/registry.ts';
 import type { AgentProviders, CallPorts } from '../call/ports.ts';
-import type { Routing } from '../call/routing.ts';
+import type { CallOptions, Routing } from '../call/routing.ts';
 import { Wheel } from '../call/wheel.ts';
 import { isoTime, type Clock } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
@@ -45,6 +45,8 @@ export interface GatewayOptions {
   readonly agents: ReadonlyMap<string, GatewayAgent>;
   readonly routing: Routing;
   readonly maxConcurrentCalls: number;
+  /** Default: G.711. */
+  readonly media?: CallOptions['media'];
   readonly apiKeys: readonly string[];
   readonly dataDir: string;
   /** See `MediaRouteOptions.pingMs`. */
@@ -93,7 +95,7 @@ async function start(
   verifier: ReturnType<typeof createVerifier>,
   lock: DataDirLock,
 ): Promise<Gateway> {
-  const { clock, log, dataDir, agents } = options;
+  const { clock, log, dataDir, agents, media = { codec: 'g711', l16ByteOrder: 'auto' } } = options;
   const telnyx = createTelnyxApi({ apiKey: options.telnyx.apiKey, baseUrl: options.telnyx.baseUrl, clock, log });
   const journal = createJournalWriter({ dataDir, clock, log });
   const events = new EventBus(clock, log);
@@ -112,6 +114,7 @@ async function start(
     routing: options.routing,
     agents,
     maxConcurrentCalls: options.maxConcurrentCalls,
+    codec: media.codec,
     open: (callId, seed, agent) => openCall(callId, seed, agent),
   });
   const metrics = new Metrics({ calls: () => registry.sessions.size, journal: () => journal.state() });
@@ -140,6 +143,7 @@ async function start(
       log,
       telnyx,
       providers,
+      l16ByteOrder: media.l16ByteOrder,
       journal: {
         append: (record, onWritten) => journal.append(callId, record, onWritten),
         track: (record) => journal.track(callId, record),
@@ -244,7 +248,7 @@ async function start(
   const { port } = app.server.address() as AddressInfo;
   if (origin === '') origin = `http://${options.host}:${port}`;
   recovered = takeover
-    .run({ telnyx, registry, agents, open: openCall })
+    .run({ telnyx, registry, agents, codec: media.codec, open: openCall })
     .then(() => reportStrangers(options, registry, telnyx));
   const emptied = async (ms: number): Promise<boolean> => {
     if (countActive(registry) === 0) return true;

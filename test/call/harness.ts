@@ -333,12 +333,14 @@ export function createWorld(config: Record<string, unknown> = {}, options: { rea
     routing: { numbers: { '+13125550178': 'reception' }, defaultAgent: undefined },
     agents: new Map([['reception', { config: parsed, limits }]]),
     maxConcurrentCalls: options.max ?? 10,
+    codec: 'g711',
     open: (callId): CallPorts => ({
       clock,
       wheel,
       log: silentLog,
       telnyx,
       providers: { stt, llm, tts },
+      l16ByteOrder: 'auto',
       journal: {
         append: (record, onWritten) => {
           records.push(record);

@@ -17,13 +17,21 @@ const TARGET: readonly WebhookType[] = ['call.initiated', 'call.answered', 'call
 const OUTCOMES: readonly Outcome[] = ['truth', 'refused', 'unknown', 'unknown but done', 'never'];
 
 const webhook = (of: Party, types: readonly WebhookType[]): fc.Arbitrary<Step> =>
-  fc.record({ do: fc.constant('webhook' as const), of: fc.constant(of), type: fc.constantFrom(...types), times: fc.integer({ min: 1, max: 3 }) });
+  fc.record({
+    do: fc.constant('webhook' as const),
+    of: fc.constant(of),
+    type: fc.constantFrom(...types),
+    times: fc.integer({ min: 1, max: 3 }),
+  });
 
 const socket: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('open' as const), back: fc.constantFrom(0, 0, 0, 1) }) },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constant('start' as const), how: fc.constantFrom('good', 'good', 'good', 'good', 'again', 'other call', 'OPUS') }),
+    arbitrary: fc.record({
+      do: fc.constant('start' as const),
+      how: fc.constantFrom('good', 'good', 'good', 'good', 'again', 'other call', 'OPUS'),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('media' as const), frames: fc.constantFrom(1, 20, 100) }) },
   { weight: 2, arbitrary: fc.constantFrom<Step>({ do: 'stop' }, { do: 'drop' }) },
@@ -32,7 +40,10 @@ const socket: fc.Arbitrary<Step> = fc.oneof(
 const control: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   { do: 'control', action: { type: 'hangup' } },
   { do: 'control', action: { type: 'transfer', target: 'sales', to: '+15105550200' } },
-  { do: 'control', action: { type: 'transfer', target: 'sales', to: '+15105550200', message: 'I am putting you through.' } },
+  {
+    do: 'control',
+    action: { type: 'transfer', target: 'sales', to: '+15105550200', message: 'I am putting you through.' },
+  },
   { do: 'control', action: { type: 'dtmf', digits: '1w2' } },
   { do: 'control', action: { type: 'say', text: 'A word from our desk.', interrupt: true } },
   { do: 'drain', now: false },
@@ -44,17 +55,40 @@ const telnyx: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constant('outcome' as const),
-      of: fc.constantFrom('answer', 'hangup', 'hangup', 'transfer', 'streamingStart', 'streamingStop', 'speak', 'sendDtmf'),
+      of: fc.constantFrom(
+        'answer',
+        'hangup',
+        'hangup',
+        'transfer',
+        'streamingStart',
+        'streamingStop',
+        'speak',
+        'sendDtmf',
+      ),
       is: fc.constantFrom(...OUTCOMES),
       times: fc.integer({ min: 1, max: 3 }),
+      afterMs: fc.constantFrom(1, 1, 4000, 30_000),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('status' as const), known: fc.boolean() }) },
 );
 
 const dialogue: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('say' as const), answer: fc.constantFrom('words', 'hang_up', 'transfer', 'transfer', 'dtmf', 'nothing') }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('fail' as const), provider: fc.constantFrom('stt', 'tts', 'llm'), retryable: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('say' as const),
+      answer: fc.constantFrom('words', 'hang_up', 'transfer', 'transfer', 'dtmf', 'nothing'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('fail' as const),
+      provider: fc.constantFrom('stt', 'tts', 'llm'),
+      retryable: fc.boolean(),
+    }),
+  },
 );
 
 const wait: fc.Arbitrary<Step> = fc.record({

@@ -17,7 +17,14 @@ export type Step =
   | { readonly do: 'start'; readonly how: 'good' | 'again' | 'other call' | 'OPUS' }
   | { readonly do: 'media'; readonly frames: number }
   | { readonly do: 'stop' | 'drop' }
-  | { readonly do: 'outcome'; readonly of: TelnyxCommand['name']; readonly is: Outcome; readonly times: number }
+  /** How the next `times` commands of a name end, and when their answer comes. */
+  | {
+      readonly do: 'outcome';
+      readonly of: TelnyxCommand['name'];
+      readonly is: Outcome;
+      readonly times: number;
+      readonly afterMs: number;
+    }
   | { readonly do: 'status'; readonly known: boolean }
   | { readonly do: 'control'; readonly action: ControlAction }
   | { readonly do: 'drain'; readonly now: boolean }
@@ -61,7 +68,7 @@ export class Truth {
   readonly legs: Record<Party, TruthLeg>;
   readonly violations: string[] = [];
   readonly #answers = new Map<string, Set<string>>();
-  readonly #outcomes: { of: TelnyxCommand['name']; is: Outcome; times: number }[] = [];
+  readonly #outcomes: { of: TelnyxCommand['name']; is: Outcome; times: number; afterMs: number }[] = [];
   readonly #sockets: { phone: FakePhone; leg: LegName; epoch: number; started: boolean; closes: number }[] = [];
   #statusKnown = true;
   /** Caller and target talk to each other, and the gateway knows; nobody has ordered the call down since. */
@@ -103,12 +110,15 @@ export class Truth {
    * The far side is gone and nobody says so (or, by `how`, the gateway ends the call): from here on Telnyx answers
    * truthfully, and within bounded time nothing may be left.
    */
-  async end(how: 'silent' | 'webhook' | 'api' | 'drain' | 'drain now'): Promise<void> {
+  async end(how: 'silent' | 'webhook' | 'api' | 'drain' | 'drain now' | 'decided'): Promise<void> {
     const { world, legs } = this;
+    const sessions = [...world.registry.sessions.values()];
+    // What has been decided ends the call, though the caller stays on the line.
+    if (sessions.some(({ state }) => state.endReason !== undefined)) how = 'decided';
     if (how === 'silent' || how === 'webhook') this.step({ do: 'leave', of: 'caller' });
     if (how === 'webhook') this.step({ do: 'webhook', of: 'caller', type: 'call.hangup', times: 1 });
     if (how === 'api') this.#paired = false;
-    for (const session of [...world.registry.sessions.values()]) {
+    for (const session of sessions) {
       if (how === 'api') session.post({ type: 'control', action: { type: 'hangup' }, by: 'test' });
       if (how === 'drain' || how === 'drain now') session.post({ type: 'drain', now: how === 'drain now' });
     }
@@ -144,7 +154,11 @@ export class Truth {
       case 'media':
         for (let n = 0; n < step.frames; n++) {
           const payload = Buffer.alloc(160, 0xff).toString('base64');
-          this.#send({ event: 'media', stream_id: 's', media: { track: 'inbound', chunk: String(++this.#chunk), timestamp: '0', payload } });
+          this.#send({
+            event: 'media',
+            stream_id: 's',
+            media: { track: 'inbound', chunk: String(++this.#chunk), timestamp: '0', payload },
+          });
           world.clock.advance(20);
         }
         return;
@@ -257,8 +271,8 @@ export class Truth {
       session.mediaClosed(socket.leg, socket.epoch, 1006, '');
   }
 
-  /** Notes a command and decides its outcome; `undefined`: it never answers. */
-  #command(command: TelnyxCommand, callControlId: string): CommandOutcome | undefined {
+  /** Notes a command and answers it, at once or much later. */
+  #command(command: TelnyxCommand, callControlId: string): undefined {
     const leg = this.#byId(callControlId);
     const sent = this.world.telnyx.sent.at(-1);
     if (leg.endTold) {
@@ -277,19 +291,23 @@ export class Truth {
     const policy = this.#outcomes.find((one) => one.of === command.name && one.times > 0);
     if (policy) policy.times--;
     const is = policy?.is ?? 'truth';
-    if (is === 'never') {
-      // All attempts of a command are over after a minute at most; for a hangup not even that is taken for granted.
-      if (command.name !== 'hangup' && sent) this.world.clock.after(60_000, () => sent.done(UNKNOWN));
-      return undefined;
-    }
-    if (!leg.up) {
-      if (is !== 'truth') return UNKNOWN;
-      // The gateway knows it when the answer arrives.
-      this.world.clock.after(1, () => (leg.endTold = true));
-      return GONE;
-    }
+    const outcome = this.#outcome(command, leg, is);
+    const isOver = !outcome.ok && outcome.kind === 'gone';
+    const afterMs = is !== 'never' ? (policy?.afterMs ?? 1) : command.name === 'hangup' ? Infinity : 60_000;
+    if (afterMs === Infinity || !sent) return undefined;
+    this.world.clock.after(afterMs, () => {
+      // The gateway knows of the end when the answer arrives.
+      if (isOver) leg.endTold = true;
+      sent.done(outcome);
+    });
+    return undefined;
+  }
+
+  #outcome(command: TelnyxCommand, leg: TruthLeg, is: Outcome): CommandOutcome {
+    if (!leg.up) return is === 'truth' ? GONE : UNKNOWN;
     if (is === 'refused') return REFUSED;
-    if (is === 'unknown') return UNKNOWN;
+    // All attempts of a command are over after a minute at most; of a hangup not even that is taken for granted.
+    if (is === 'unknown' || is === 'never') return UNKNOWN;
     if (command.name === 'hangup') leg.up = false;
     if (command.name === 'transfer') this.#transfers++;
     return is === 'truth' ? OK : UNKNOWN;
@@ -323,8 +341,10 @@ export class Truth {
       if (types.at(-1) !== 'call.ended') violations.push(`${types.at(-1)} came after call.ended`);
     }
     const ends = world.records.filter((record) => record.k === 'end').length;
-    if (ends !== calls.size || (ends > 0 && world.records.at(-1)?.k !== 'end')) violations.push(`${ends} ends in the journal`);
-    if (world.records.some((record) => record.k === 'in' && record.d.type === 'fault')) violations.push('a fault of our own');
+    if (ends !== calls.size || (ends > 0 && world.records.at(-1)?.k !== 'end'))
+      violations.push(`${ends} ends in the journal`);
+    if (world.records.some((record) => record.k === 'in' && record.d.type === 'fault'))
+      violations.push('a fault of our own');
     if (world.stt.opened !== world.stt.closedStreams) violations.push('a recogniser was left open');
     if (world.tts.opened !== world.tts.closedSessions) violations.push('a voice was left open');
     if (world.clock.pending > 0) violations.push(`${world.clock.pending} timers were left`);
@@ -339,7 +359,11 @@ function tellsTarget(type: WebhookType): boolean {
 
 function answerOf(answer: Answer): readonly LlmEvent[] {
   if (answer === 'nothing') return [{ type: 'llmDone', finish: 'stop' }];
-  if (answer === 'words') return [{ type: 'llmDelta', text: 'Yes, of course.' }, { type: 'llmDone', finish: 'stop' }];
+  if (answer === 'words')
+    return [
+      { type: 'llmDelta', text: 'Yes, of course.' },
+      { type: 'llmDone', finish: 'stop' },
+    ];
   const [name, args] = {
     hang_up: ['hang_up', '{}'],
     transfer: ['transfer_call', '{"target":"sales"}'],

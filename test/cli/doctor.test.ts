@@ -218,8 +218,9 @@ describe('what cannot be known from here is not checked:', () => {
     ],
     [
       'a port that is chosen at the start',
-      ({ env }) => {
-        env['PORT'] = '0';
+      async (world) => {
+        world.env['PORT'] = '0';
+        world.lead(await world.front({}));
       },
       ['listen address', 'public URL', 'WebSocket'],
     ],

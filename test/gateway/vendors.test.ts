@@ -45,7 +45,7 @@ async function vendors(stt: string, tts: string): Promise<Vendors> {
   const world = await gatewayWorld({
     agent: { greeting: GREETING },
     providers: {
-      stt: createDeepgramStt({ ...access, model: stt, eagerEotThreshold: stt.startsWith('flux') ? 0.4 : undefined }),
+      stt: createDeepgramStt({ ...access, model: stt, ...(stt.startsWith('flux') ? { eagerEotThreshold: 0.4 } : {}) }),
       llm: createOpenAiLlm({ apiKey: 'key', baseUrl: openai.baseUrl, model: 'test-model', ...shared }),
       tts: createDeepgramTts({ ...access, model: tts }),
     },

@@ -122,7 +122,7 @@ describe('the embedded recogniser', () => {
     },
   );
 
-  it('rejects noise and digital silence', async () => {
+  it('rejects noise, digital silence and nothing at all', async () => {
     const line = open(stt);
     let seed = 1;
     say(
@@ -131,11 +131,31 @@ describe('the embedded recogniser', () => {
       Int16Array.from({ length: 4000 }, () => (seed = (seed * 16807) % 2147483647) % 8000),
     );
     say(line, 2, new Int16Array(8000));
+    line.stream.finishUtterance(3);
 
-    const answers = [await line.next('sttUtterance', 0), await line.next('sttUtterance', 1)];
+    await line.next('sttUtterance', 2);
     line.stream.close();
 
-    expect(answers).toEqual([1, 2].map((utterance) => ({ type: 'sttUtterance', utterance, text: '', rejected: true })));
+    expect(line.events.filter((event) => event.type === 'sttUtterance')).toEqual(
+      [1, 2, 3].map((utterance) => ({ type: 'sttUtterance', utterance, text: '', rejected: true })),
+    );
+  });
+
+  it('answers utterances in their order, however long each took', async () => {
+    const line = open(stt);
+    await line.next('sttOpened');
+    say(line, 1, samplesOf('asterisk/queue-periodic-announce.wav'));
+    say(line, 2, samplesOf('callers/hello.wav'));
+
+    await line.next('sttUtterance', 1);
+    line.stream.close();
+
+    expect(
+      line.events.flatMap((event) => (event.type === 'sttUtterance' ? [[event.utterance, event.text]] : [])),
+    ).toEqual([
+      [1, ''],
+      [2, 'hello'],
+    ]);
   });
 
   it('hears a beginning that came before the voice detector noticed', async () => {
@@ -270,7 +290,7 @@ describe('the embedded recogniser that cannot work', () => {
 
     expect((await victim.next('sttFailed')).failure).toEqual({
       kind: 'dropped',
-      message: 'the embedded recogniser ended unexpectedly (exit code 3)',
+      message: 'the embedded recogniser ended unexpectedly (exit code 1): engine broken',
       retryable: true,
     });
     expect(await neighbour.next('sttUtterance')).toEqual({ type: 'sttUtterance', utterance: 1, text: 'hello' });

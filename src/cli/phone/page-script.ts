@@ -27,21 +27,26 @@ export const PHONE_SCRIPT = `
     bar.style.setProperty('--level', level + '%');
     bar.setAttribute('aria-valuenow', String(level));
   };
-  const note = (kind, who, text, note) => {
+  const scrollDown = () => ($('said').scrollTop = $('said').scrollHeight);
+  const show = (kind, who, text, remark) => {
     const item = document.createElement('li');
     item.className = kind;
     const name = document.createElement('b');
     name.textContent = who;
-    item.append(name, ' ', text);
-    if (note) {
-      const small = document.createElement('small');
-      small.textContent = note;
-      item.append(' ', small);
-    }
+    const small = document.createElement('small');
+    small.textContent = remark || '';
+    item.append(name, ' ', text, ' ', small);
     $('partial').before(item);
     $('partial').hidden = true;
-    $('said').scrollTop = $('said').scrollHeight;
     $('empty').hidden = true;
+    scrollDown();
+  };
+  const note = (text) => show('note', '', text);
+  // What is being said at this moment.
+  const partial = (text) => {
+    $('partial').textContent = text;
+    $('partial').hidden = false;
+    scrollDown();
   };
 
   // ---------------------------------------------------------------- what the gateway tells
@@ -51,36 +56,37 @@ export const PHONE_SCRIPT = `
     events = new EventSource('/v1/events');
     events.onerror = () => {
       if (events.readyState !== EventSource.CLOSED) return;
-      note('note', '', 'The transcript cannot be shown: the control API of this gateway asks for a key.');
+      note('The transcript cannot be shown: the control API of this gateway asks for a key.');
     };
-    const on = (type, show) =>
+    const on = (type, happened) =>
       events.addEventListener(type, ({ data }) => {
         const event = JSON.parse(data);
         if (type === 'call.created') {
           created.set(event.data.from, event.callId);
           if (event.data.from === from) callId = event.callId;
-        } else if (callId !== undefined && event.callId === callId) show(event.data);
+        } else if (callId !== undefined && event.callId === callId) happened(event.data);
       });
     on('call.created');
-    on('transcript.partial', ({ text }) => {
-      $('partial').textContent = 'you … ' + text;
-      $('partial').hidden = false;
-    });
+    let wasKey = false;
+    on('turn.started', ({ role }) => role === 'agent' && partial('agent …'));
+    on('transcript.partial', ({ text }) => partial('you … ' + text));
     on('turn.ended', ({ role, text, interrupted, latency }) => {
       if (role === 'caller') {
-        if (!text.startsWith('[pressed')) note('caller', 'you', text === '[unclear]' ? '(not understood)' : text);
+        wasKey = text.startsWith('[pressed');
+        if (!wasKey) show('caller', 'you', text === '[unclear]' ? '(not understood)' : text);
         return;
       }
       const notes = [];
-      if (latency && latency.firstAudioMs !== undefined) notes.push('after ' + (latency.firstAudioMs / 1000).toFixed(2) + ' s');
+      // After a key the agent waits for more keys; that is no speed of answering.
+      if (!wasKey && latency && latency.firstAudioMs !== undefined) notes.push('after ' + (latency.firstAudioMs / 1000).toFixed(2) + ' s');
       if (interrupted) notes.push('interrupted');
-      note('agent', 'agent', text, notes.join(', '));
+      show('agent', 'agent', text, notes.join(', '));
     });
-    on('dtmf.received', ({ digit }) => note('caller', 'you', 'pressed ' + digit));
-    on('tool.called', ({ name }) => note('note', '', 'tool: ' + name));
-    on('transfer.started', ({ target }) => note('note', '', 'transfer to ' + target));
-    on('transfer.ended', ({ target, outcome }) => note('note', '', 'transfer to ' + target + ': ' + outcome));
-    on('provider.failed', ({ provider, message }) => note('note', '', provider + ' failed: ' + message));
+    on('dtmf.received', ({ digit }) => show('caller', 'you', 'pressed ' + digit));
+    on('tool.called', ({ name }) => note('tool: ' + name));
+    on('transfer.started', ({ target }) => note('transfer to ' + target));
+    on('transfer.ended', ({ target, outcome }) => note('transfer to ' + target + ': ' + outcome));
+    on('provider.failed', ({ provider, message }) => note(provider + ' failed: ' + message));
   };
 
   // ---------------------------------------------------------------- sound
@@ -102,7 +108,7 @@ export const PHONE_SCRIPT = `
       });
       context.createMediaStreamSource(stream).connect(line);
     } catch {
-      note('note', '', 'There is no microphone here, or it was not allowed: let a sample caller speak.');
+      note('There is no microphone here, or it was not allowed: let a sample caller speak.');
     }
   };
   const closeSound = () => {
@@ -138,17 +144,17 @@ export const PHONE_SCRIPT = `
         say('connected to somebody else');
         return;
       case 'digits':
-        note('note', '', 'keys heard: ' + event.digits);
+        note('keys heard: ' + event.digits);
         return;
       case 'played':
         for (const button of document.querySelectorAll('.sample')) button.classList.remove('playing');
         return;
       case 'refused':
-        note('note', '', event.reason);
+        note(event.reason);
         if (!document.body.classList.contains('up')) end('not connected');
         return;
       case 'ended':
-        note('note', '', 'The call has ended: ' + event.cause.replaceAll('_', ' ') + ' (' + event.by + ').');
+        note('The call has ended: ' + event.cause.replaceAll('_', ' ') + ' (' + event.by + ').');
         end('call ended');
     }
   };
@@ -160,7 +166,7 @@ export const PHONE_SCRIPT = `
     try {
       await openSound();
     } catch (error) {
-      note('note', '', 'No sound: ' + error.message);
+      note('No sound: ' + error.message);
     }
     const opened = new WebSocket(location.origin.replace('http', 'ws') + '/phone/socket');
     socket = opened;

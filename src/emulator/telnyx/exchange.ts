@@ -60,7 +60,7 @@ export interface ExchangeEnvironment {
 
 /** Who is connected to whom: places, dials, transfers, bridges and ends legs. */
 export class Exchange {
-  readonly targets = new Targets();
+  readonly targets: Targets = new Targets();
   readonly #env: ExchangeEnvironment;
   /** Alive legs, and ended ones for ten minutes. */
   readonly #legs = new Map<string, Leg>();

@@ -89,7 +89,7 @@ export class Leg implements StreamHost {
   readonly records: StreamRecords = { frames: [], marks: [], clears: [], underruns: [] };
   readonly streams: MediaStream[] = [];
   /** Legs that ring on this one's behalf; they go when it goes. */
-  readonly dialling = new Set<Leg>();
+  readonly dialling: Set<Leg> = new Set();
   readonly recordings: Recording[] = [];
   clientState: string | null;
   state: LegState = 'ringing';

@@ -85,8 +85,31 @@ const gather = {
 
 const speech = { payload: text(3000), voice: text(), payload_type: oneOf('text', 'ssml'), language: text() };
 
+export type CommandName =
+  | 'dial'
+  | 'answer'
+  | 'reject'
+  | 'hangup'
+  | 'transfer'
+  | 'bridge'
+  | 'streaming_start'
+  | 'streaming_stop'
+  | 'speak'
+  | 'playback_start'
+  | 'playback_stop'
+  | 'send_dtmf'
+  | 'gather'
+  | 'gather_using_speak'
+  | 'gather_using_audio'
+  | 'gather_stop'
+  | 'record_start'
+  | 'record_stop'
+  | 'record_pause'
+  | 'record_resume'
+  | 'client_state_update';
+
 /** Bodies of the commands, with the checks Telnyx documents. Source: Telnyx Call Control v2. */
-export const schemas = {
+export const schemas: Readonly<Record<CommandName, Schema>> = {
   dial: {
     required: ['connection_id', 'to', 'from'],
     fields: {
@@ -179,9 +202,7 @@ export const schemas = {
   record_pause: { fields: { ...common, recording_id: text() } },
   record_resume: { fields: { ...common, recording_id: text() } },
   client_state_update: { required: ['client_state'], fields: { client_state: base64 } },
-} as const satisfies Record<string, Schema>;
-
-export type CommandName = keyof typeof schemas;
+};
 
 export function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(schemas, name);

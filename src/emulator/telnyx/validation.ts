@@ -30,7 +30,7 @@ export function validate(body: Body, schema: Schema): string[] {
 }
 
 export const text =
-  (max = Infinity): Check =>
+  (max: number = Infinity): Check =>
   (value, pointer) => {
     if (typeof value !== 'string') throw refusals.wrongType(pointer, 'a string');
     if (value.length > max) throw refusals.outOfRange(pointer, `at most ${max} characters`);
@@ -71,7 +71,7 @@ export const destination: Check = (value, pointer) => {
 };
 
 export const dtmf =
-  (max = Infinity): Check =>
+  (max: number = Infinity): Check =>
   (value, pointer) => {
     if (typeof value !== 'string') throw refusals.wrongType(pointer, 'a string');
     if (!/^[0-9A-D*#wW]+$/.test(value)) throw refusals.badDigits(pointer);

