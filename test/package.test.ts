@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { builtinModules } from 'node:module';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -104,7 +104,7 @@ describe('the package', () => {
         .map(({ fileName }) => fileName)
         .filter((name) => {
           if (name.startsWith('.')) return !own.has(resolve(dirname(file), name));
-          if (name.startsWith('node:')) return !builtinModules.includes(name.slice(5)) && name !== 'node:sqlite';
+          if (name.startsWith('node:')) return !isBuiltin(name);
           return !declared.some((dependency) => name === dependency || name.startsWith(`${dependency}/`));
         })
         .map((name) => `${file}: ${name}`);

@@ -3,7 +3,7 @@ import type { AudioFormat } from '../audio/format.ts';
 import { bytesPerMs } from '../audio/format.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
-import type { LlmGeneration, ProviderFailure, SttStream, TtsEvent, TtsSession } from '../providers/ports.ts';
+import type { LlmGeneration, ProviderFailure, SttEvent, SttStream, TtsEvent, TtsSession } from '../providers/ports.ts';
 import type { AgentProviders } from './ports.ts';
 
 /** Caller audio since the last recognised turn, kept for a recognition stream that replaces a broken one. */
@@ -170,11 +170,9 @@ export class ProviderDesk {
     const format = this.#sink.inboundFormat();
     this.#closeEar();
     try {
-      const stream = this.#providers.stt.open({ format, language: this.#sink.language, keyterms: [] }, (event) => {
-        if (this.#closed || (this.#ear && this.#ear.number !== number)) return;
-        if (event.type === 'sttEndOfTurn' || event.type === 'sttUtterance') this.#forget();
-        this.#sink.input({ type: 'stt', stream: number, event });
-      });
+      const stream = this.#providers.stt.open({ format, language: this.#sink.language, keyterms: [] }, (event) =>
+        this.#onStt(number, event),
+      );
       this.#ear = { number, stream };
       this.#sink.input({ type: 'sttReady', stream: number, endsTurns: stream.endsTurns });
       // A stream that takes over in the middle of a sentence hears its unanswered beginning too.
@@ -183,6 +181,12 @@ export class ProviderDesk {
       this.#closeEar();
       this.#sink.input({ type: 'stt', stream: number, event: { type: 'sttFailed', failure: failureOf(thrown) } });
     }
+  }
+
+  #onStt(number: number, event: SttEvent): void {
+    if (this.#closed || (this.#ear && this.#ear.number !== number)) return;
+    this.#sink.input({ type: 'stt', stream: number, event });
+    if (event.type === 'sttEndOfTurn' || event.type === 'sttUtterance') this.#forget();
   }
 
   #forget(): void {

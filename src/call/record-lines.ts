@@ -1,6 +1,6 @@
 import type { DialogueEffect, DialogueInput } from '../agent/dialogue/inputs.ts';
 import type { JournalData } from '../journal/format.ts';
-import type { AnyEffect, CallInput } from './inputs.ts';
+import type { AnyEffect, CallInput, PublicEvent } from './inputs.ts';
 
 /** Stands where a text is not kept because the agent says `"transcripts": false`. */
 const NOT_KEPT = '•••';
@@ -25,6 +25,12 @@ export function effectLine(effect: AnyEffect | DialogueEffect, keepTexts: boolea
     };
   }
   const line = { ...effect } as JournalData;
+  return keepTexts ? line : (hideTexts(line) as JournalData);
+}
+
+/** An event as the journal keeps it. */
+export function eventLine(event: PublicEvent, keepTexts: boolean): JournalData {
+  const line = { ...event } as unknown as JournalData;
   return keepTexts ? line : (hideTexts(line) as JournalData);
 }
 

@@ -5,29 +5,25 @@ import type { AgentConfig } from '../agent/options.ts';
 import type { AudioFormat } from '../audio/format.ts';
 import { isoTime } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
-import { createIds, type Ids } from '../core/ids.ts';
-import { maskNumber, type Log } from '../core/log.ts';
-import { CommandLane } from './command-lane.ts';
+import { createIds } from '../core/ids.ts';
+import type { Log } from '../core/log.ts';
+import { Chronicle } from './chronicle.ts';
+import { CommandDesk } from './command-desk.ts';
 import { DigitMerge } from './digits.ts';
+import { Door } from './door.ts';
 import type { AnyEffect, CallInput, CallTimer, LegName, PublicEvent } from './inputs.ts';
 import { stepCall } from './machine.ts';
 import { MediaLeg, type MediaLegSink, type MediaSocket } from './media-leg.ts';
 import type { CallPorts } from './ports.ts';
 import { ProviderDesk } from './provider-desk.ts';
 import { Recorder } from './recorder.ts';
-import { effectLine, inputLine } from './record-lines.ts';
-import { isOver, talkingLeg, type CallState, type Leg } from './state.ts';
-import { telnyxCommand } from './telnyx-command.ts';
+import { talkingLeg, type CallState, type Leg } from './state.ts';
 import { TimerHeap } from './timers.ts';
 import type { Timed } from './wheel.ts';
 import { WireOrder } from './wire-order.ts';
 
-/** Inputs that may wait while one is being handled; more means that something feeds on itself. */
-const MAX_INBOX = 256;
 /** Rounds between the two machines within one step. */
 const MAX_ROUNDS = 8;
-/** An intent goes out even if its journal line is not on file by then. */
-const JOURNAL_PATIENCE_MS = 50;
 /** The wheel was late by more than the playout lead: the caller heard it. */
 const STALL_MS = 200;
 
@@ -62,21 +58,17 @@ export class Session implements Timed {
   #dialogue: DialogueState;
   readonly #ports: CallPorts;
   readonly #log: Log;
-  readonly #ids: Ids;
-  readonly #lane: CommandLane;
+  readonly #chronicle: Chronicle;
+  readonly #commands: CommandDesk;
+  readonly #door: Door;
   readonly #media: MediaLeg;
   readonly #desk: ProviderDesk;
   readonly #timers = new TimerHeap();
   readonly #digits = new DigitMerge();
-  readonly #inbox: { readonly t: number; readonly run: () => void; readonly stalled: boolean }[] = [];
   readonly #t0: number;
   #t: number;
-  #seq: number;
-  #busy = false;
   #due = Infinity;
   #faults = 0;
-  #endTold = false;
-  #closed = false;
 
   constructor(options: SessionOptions) {
     const { ports, config, resumed } = options;
@@ -85,14 +77,24 @@ export class Session implements Timed {
     this.#ports = ports;
     this.#state = options.state;
     this.#log = ports.log.child({ callId: options.callId });
-    this.#ids = createIds(options.seed, resumed?.idCounts);
-    this.#lane = new CommandLane(ports.telnyx, (name) => {
-      const leg = this.#state.legs[name];
-      return !leg || isOver(leg);
+    this.#chronicle = new Chronicle(options.callId, ports, this.#log, config.transcripts, resumed?.seq ?? 0);
+    this.#commands = new CommandDesk({
+      callId: options.callId,
+      language: config.language,
+      ports,
+      ids: createIds(options.seed, resumed?.idCounts),
+      chronicle: this.#chronicle,
+      state: () => this.#state,
+      post: (input) => this.post(input),
+    });
+    this.#door = new Door({
+      advanceTo: (t) => this.#advanceTo(t),
+      skipTo: (t) => this.#media.advance(t),
+      fault: (thrown) => this.#fault(thrown),
+      rested: () => this.#rested(),
     });
     this.#t = resumed?.t ?? 0;
     this.#t0 = ports.clock.mono() - this.#t;
-    this.#seq = resumed?.seq ?? 0;
     this.createdAt = isoTime(ports.clock.wall());
     const facts = { from: options.state.from, to: options.state.to, direction: options.state.direction };
     this.#dialogue = createDialogue(config, facts, resumed);
@@ -106,9 +108,9 @@ export class Session implements Timed {
       language: config.language,
       outbound,
       inboundFormat: () => this.#media.inboundFormat,
-      input: (input) => this.#enter(this.#now(), () => this.#take(input)),
+      input: (input) => this.#door.enter(this.#now(), () => this.#take(input)),
       audio: (utterance, turn, bytes, first) =>
-        this.#enter(this.#now(), () => this.#speech(utterance, turn, bytes, first)),
+        this.#door.enter(this.#now(), () => this.#speech(utterance, turn, bytes, first)),
     });
     ports.wheel.add(this);
   }
@@ -133,20 +135,20 @@ export class Session implements Timed {
 
   /** The door. @param onJournaled runs when the input is on file (a webhook's 200 waits for it, up to 50 ms). */
   post(input: CallInput, onJournaled?: () => void): void {
-    this.#enter(this.#now(), () => this.#take(input, onJournaled));
+    this.#door.enter(this.#now(), () => this.#take(input, onJournaled));
   }
 
   /** The wheel says that something is due. */
   advance(now: number): void {
     const late = now - this.due;
     const t = now - this.#t0;
-    if (late <= STALL_MS || late === Infinity) this.#enter(t, () => undefined);
-    else this.#enter(t, () => this.#take({ type: 'stalled', ms: Math.round(late) }), true);
+    if (late <= STALL_MS || late === Infinity) this.#door.enter(t, () => undefined);
+    else this.#door.enter(t, () => this.#take({ type: 'stalled', ms: Math.round(late) }), true);
   }
 
   /** Telnyx opened the socket of stream `epoch`. */
   mediaOpened(leg: LegName, epoch: number, socket: MediaSocket): void {
-    if (this.#closed || this.#state.legs[leg]?.epoch !== epoch) {
+    if (this.#door.isClosed || this.#state.legs[leg]?.epoch !== epoch) {
       socket.close(1001, 'superseded');
       return;
     }
@@ -157,11 +159,11 @@ export class Session implements Timed {
   mediaMessage(leg: LegName, epoch: number, data: Buffer): void {
     const id = this.#state.legs[leg]?.callControlId ?? '';
     const t = this.#now();
-    this.#enter(t, () => this.#media.message(epoch, data, t, id));
+    this.#door.enter(t, () => this.#media.message(epoch, data, t, id));
   }
 
   mediaClosed(leg: LegName, epoch: number, code: number, why: string): void {
-    this.#enter(this.#now(), () => {
+    this.#door.enter(this.#now(), () => {
       this.#media.detach(epoch);
       this.#take({ type: 'mediaClosed', leg, epoch, code, why });
     });
@@ -185,40 +187,6 @@ export class Session implements Timed {
   }
 
   /**
-   * One thing at a time, in order. A throw in here ends this call and nothing else.
-   *
-   * @param stalled nothing could be sent until now: the caller has heard a gap, and speech goes on from here instead of in
-   * one burst.
-   */
-  #enter(t: number, run: () => void, stalled = false): void {
-    if (this.#closed) return;
-    if (this.#inbox.length >= MAX_INBOX) {
-      if (this.#faults === 0) this.#fault(new Error('more than 256 inputs wait for each other'));
-      return;
-    }
-    this.#inbox.push({ t, run, stalled });
-    if (this.#busy) return;
-    this.#busy = true;
-    try {
-      for (let next = this.#inbox.shift(); next && !this.#isClosed(); next = this.#inbox.shift()) {
-        try {
-          if (next.stalled) this.#media.advance(next.t);
-          this.#advanceTo(next.t);
-          if (!this.#isClosed()) next.run();
-        } catch (thrown) {
-          this.#fault(thrown);
-        }
-      }
-    } finally {
-      this.#busy = false;
-    }
-    if (this.#isClosed()) return;
-    // Nothing moves a deadline but what passes through here, and the wheel asks every call a thousand times a second.
-    this.#due = this.#t0 + Math.min(this.#timers.due, this.#media.due());
-    this.#ports.wheel.changed(this);
-  }
-
-  /**
    * Closes the books of a call with nothing left to do: its process died before the first webhook was written, or after
    * the end was.
    */
@@ -227,8 +195,10 @@ export class Session implements Timed {
     this.#finish();
   }
 
-  #isClosed(): boolean {
-    return this.#closed;
+  /** Nothing moves a deadline but what passes the door, and the wheel asks every call a thousand times a second. */
+  #rested(): void {
+    this.#due = this.#t0 + Math.min(this.#timers.due, this.#media.due());
+    this.#ports.wheel.changed(this);
   }
 
   /** Delivers every timer and plays every frame due by `t`, in due order, each at its own time. */
@@ -236,7 +206,7 @@ export class Session implements Timed {
     for (;;) {
       const media = this.#media.due();
       const due = Math.min(this.#timers.due, media);
-      if (due > t || this.#closed) break;
+      if (due > t || this.#door.isClosed) break;
       this.#t = Math.max(this.#t, due);
       if (media <= due) this.#media.advance(this.#t);
       else this.#fire();
@@ -257,11 +227,7 @@ export class Session implements Timed {
   }
 
   #take(input: CallInput | DialogueInput, onJournaled?: () => void): void {
-    const leg = 'leg' in input ? { leg: input.leg } : {};
-    this.#ports.journal.append(
-      { k: 'in', s: ++this.#seq, t: this.#t, ...leg, d: inputLine(input, this.config.transcripts) },
-      onJournaled,
-    );
+    this.#chronicle.input(input, this.#t, onJournaled);
     if (isCallInput(input)) {
       if (input.type === 'webhook' && input.event.type === 'call.dtmf.received')
         this.#digit('webhook', input.event.digit);
@@ -296,15 +262,11 @@ export class Session implements Timed {
       this.#publish(effect.event);
       return;
     }
-    const s = ++this.#seq;
-    const leg = 'leg' in effect ? { leg: effect.leg } : {};
-    const line = { k: 'fx', s, t: this.#t, ...leg, d: effectLine(effect, this.config.transcripts) } as const;
     if (effect.type === 'command') {
-      const start = this.#prepareCommand(effect, s);
-      this.#intent((written) => this.#ports.journal.append(start.line(line), written), start.send);
+      this.#commands.run(effect, this.#t);
       return;
     }
-    if (effect.type !== 'ttsText') this.#ports.journal.append(line);
+    this.#chronicle.effect(effect, this.#t);
     this.#start(effect);
   }
 
@@ -312,7 +274,7 @@ export class Session implements Timed {
     const { playout } = this.#media;
     switch (effect.type) {
       case 'askStatus':
-        this.#askStatus(effect.leg);
+        this.#commands.askStatus(effect.leg);
         return;
       case 'closeMedia':
         this.#media.close(effect.code, effect.why);
@@ -353,89 +315,11 @@ export class Session implements Timed {
     }
   }
 
-  #prepareCommand(
-    effect: Extract<AnyEffect, { type: 'command' }>,
-    s: number,
-  ): {
-    line: <L extends { readonly d: object }>(line: L) => L & { d: { type: string } };
-    send: () => void;
-  } {
-    const { leg, command, tag } = effect;
-    const callControlId = this.#state.legs[leg]?.callControlId ?? '';
-    const commandId = this.#ids.uuid('command');
-    const url = (epoch: number): string => this.#ports.expectMedia(this.#ids.token('media'), leg, epoch);
-    const wire = telnyxCommand(command, {
-      url,
-      callId: this.callId,
-      leg,
-      declared: this.#state.declared,
-      language: this.config.language,
-    });
-    return {
-      line: (line) => ({ ...line, d: { ...line.d, type: 'command', commandId } }),
-      send: () => {
-        this.#lane.send({
-          leg,
-          callControlId,
-          commandId,
-          command: wire,
-          done: (outcome) =>
-            this.post({
-              type: 'commandDone',
-              leg,
-              effect: s,
-              name: wire.name,
-              outcome,
-              ...(tag === undefined ? {} : { tag }),
-            }),
-        });
-      },
-    };
-  }
-
-  /** Writes first, acts when it is written; a disk that is slow delays nobody for long. */
-  #intent(write: (written: () => void) => void, act: () => void): void {
-    let acted = false;
-    const once = (): void => {
-      if (acted) return;
-      acted = true;
-      patience.cancel();
-      act();
-    };
-    const patience = this.#ports.clock.after(JOURNAL_PATIENCE_MS, () => {
-      this.#ports.journalBehind();
-      once();
-    });
-    write(once);
-  }
-
-  #askStatus(leg: LegName): void {
-    const id = this.#state.legs[leg]?.callControlId ?? '';
-    void this.#ports.telnyx.status(id).then((status) => this.post({ type: 'legStatus', leg, status }));
-  }
-
   #publish(event: PublicEvent): void {
     // `call.ended` is the last event of a call.
     if (event.type === 'call.ended' && this.#media.recorder.isOn)
       this.#publish({ type: 'recording.stopped', data: {} });
-    if (event.type === 'call.ended') this.#endTold = true;
-    const id = this.#ports.eventId();
-    const record = {
-      k: 'ev',
-      s: ++this.#seq,
-      t: this.#t,
-      id,
-      d: effectLine({ type: 'event', event } as AnyEffect, this.config.transcripts)['event'],
-    } as const;
-    // A partial is told and forgotten: it is never stored.
-    if (event.type !== 'transcript.partial') this.#ports.journal.append({ ...record, d: record.d as { type: string } });
-    this.#ports.publish({ ...event, id, callId: this.callId, at: isoTime(this.#ports.clock.wall()) });
-    const { from, to } = this.#state;
-    if (event.type === 'call.created')
-      this.#log.info({ from: maskNumber(from), to: maskNumber(to), agent: this.#state.agent }, 'call created');
-    else if (event.type === 'call.ended') this.#log.info({ ...event.data }, 'call ended');
-    else if (event.type === 'provider.failed') this.#log.warn({ ...event.data }, 'provider failed');
-    else if (event.type !== 'transcript.partial') this.#log.debug({ event: event.type }, 'call event');
+    this.#chronicle.event(event, this.#t);
   }
 
   /** Agent audio from the voice, for turn `turn`. */
@@ -452,30 +336,18 @@ export class Session implements Timed {
   }
 
   #mediaSink(): MediaLegSink {
-    const derived = (input: DialogueInput): void => this.#enter(this.#t, () => this.#take(input));
+    const derived = (input: DialogueInput): void => this.#door.enter(this.#t, () => this.#take(input));
     return {
-      input: (input) => this.#enter(this.#t, () => this.#take(input)),
+      input: (input) => this.#door.enter(this.#t, () => this.#take(input)),
       digit: (digit) =>
-        this.#enter(this.#t, () => {
-          this.#ports.journal.append({
-            k: 'in',
-            s: ++this.#seq,
-            t: this.#t,
-            leg: this.#media.leg,
-            d: { type: 'digit', digit },
-          });
+        this.#door.enter(this.#t, () => {
+          this.#chronicle.media(this.#media.leg, this.#t, { type: 'digit', digit });
           this.#digit('socket', digit);
         }),
       played: (turn, by) => derived({ type: 'played', turn, by }),
       markEchoed: (name) =>
-        this.#enter(this.#t, () => {
-          this.#ports.journal.append({
-            k: 'in',
-            s: ++this.#seq,
-            t: this.#t,
-            leg: this.#media.leg,
-            d: { type: 'mark', name },
-          });
+        this.#door.enter(this.#t, () => {
+          this.#chronicle.media(this.#media.leg, this.#t, { type: 'mark', name });
           this.#media.playout.markEchoed(name, this.#t);
         }),
       audio: (bytes) => {
@@ -485,7 +357,7 @@ export class Session implements Timed {
       voice: (change, voicedMs, silenceMs) => derived({ type: 'voice', change, voicedMs, silenceMs }),
       mismatch: (announced, heard) => {
         this.#log.warn({ announced, heard }, 'codec mismatch: the audio is not in the announced law');
-        this.#enter(this.#t, () => {
+        this.#door.enter(this.#t, () => {
           this.#media.recorder.format('caller', this.#media.inboundFormat);
           this.#desk.reopenEars();
           this.#take({ type: 'codecMismatch', leg: this.#media.leg, announced, heard });
@@ -503,9 +375,8 @@ export class Session implements Timed {
     // The first fault ends the call in order, before anything else that waits; if that throws too, or there is nothing
     // left to end, the call is let go of.
     if (this.#faults === 1 && !this.#state.finished && talkingLeg(this.#state)) {
-      const run = (): void => this.#take({ type: 'fault', message: messageOf(thrown) });
-      this.#inbox.unshift({ t: this.#t, run, stalled: false });
-    } else if (!this.#closed) this.#abandon();
+      this.#door.enterFirst(this.#t, () => this.#take({ type: 'fault', message: messageOf(thrown) }));
+    } else if (!this.#door.isClosed) this.#abandon();
   }
 
   /** Everything is closed as far as it can be, and the legs are ordered down. */
@@ -515,12 +386,11 @@ export class Session implements Timed {
     this.#state = { ...this.#state, status: 'ended', finished: true, endReason: reason };
     for (const leg of Object.values(legs)) {
       if (leg.phase === 'ended') continue;
-      this.#attempt(() =>
-        this.#ports.telnyx.send(leg.callControlId, this.#ids.uuid('command'), { name: 'hangup' }, () => undefined),
-      );
+      this.#attempt(() => this.#commands.hangUpNow(leg.name));
     }
     const durationMs = answeredAt === undefined ? 0 : Math.round(this.#t - answeredAt);
-    if (!this.#endTold) this.#attempt(() => this.#publish({ type: 'call.ended', data: { reason, durationMs } }));
+    if (!this.#chronicle.endTold)
+      this.#attempt(() => this.#publish({ type: 'call.ended', data: { reason, durationMs } }));
     this.#finish();
   }
 
@@ -531,16 +401,13 @@ export class Session implements Timed {
 
   /** The last thing a call does. Whatever of it throws, the rest is done. */
   #finish(): void {
-    const s = ++this.#seq;
-    const d = { type: 'end', reason: this.#state.endReason ?? 'error' };
     this.#letGo(1000, 'call ended');
-    this.#attempt(() => this.#ports.journal.close({ k: 'end', s, t: this.#t, d }));
+    this.#attempt(() => this.#chronicle.end(this.#state.endReason ?? 'error', this.#t));
     this.#attempt(() => this.#ports.finished());
   }
 
   #letGo(code: number, why: string): void {
-    this.#closed = true;
-    this.#inbox.length = 0;
+    this.#door.close();
     this.#attempt(() => this.#desk.close());
     this.#attempt(() => this.#media.recorder.flush());
     this.#attempt(() => this.#media.close(code, why));

@@ -152,7 +152,7 @@ describe('garbage', () => {
     'no json',
     '[]',
     '{}',
-    '{"event":7}',
+    '{"event":null}',
     '{"event":"start"}',
     '{"event":"media","media":{"payload":"***"}}',
   ];

@@ -159,7 +159,7 @@ function runTools(d: Draft, calls: readonly ToolCall[]): void {
   const ending = after.some((action) => action.type === 'hangup' || action.type === 'transfer');
   d.s.speech = { ...speech, segments, after, interruptible: speech.interruptible && !ending };
   if (textOf(speech).trim() === '') {
-    d.s.speech = { ...d.s.speech, segments: [...segments, { text: '', toolCalls: [] }] };
+    // Into the segment of the tool calls: in the history the line comes before their results, as it did at the ear.
     if (after.some((action) => action.type === 'hangup')) speak(d, d.s.lines.goodbye);
     else if (after.some((action) => action.type === 'transfer')) speak(d, d.s.lines.transfer);
   }

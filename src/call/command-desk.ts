@@ -1,0 +1,79 @@
+import type { Ids } from '../core/ids.ts';
+import type { Chronicle } from './chronicle.ts';
+import { CommandLane } from './command-lane.ts';
+import type { AnyEffect, CallInput, LegName } from './inputs.ts';
+import type { CallPorts } from './ports.ts';
+import { isOver, type CallState } from './state.ts';
+import { telnyxCommand } from './telnyx-command.ts';
+
+export interface CommandDeskOptions {
+  readonly callId: string;
+  readonly language: string;
+  readonly ports: CallPorts;
+  readonly ids: Ids;
+  readonly chronicle: Chronicle;
+  readonly state: () => CallState;
+  /** The outcome, as an input of the call. */
+  readonly post: (input: CallInput) => void;
+}
+
+/** An intent goes out even if its journal line is not on file by then. */
+const JOURNAL_PATIENCE_MS = 50;
+
+/** Carries out one call's Telnyx commands: on file first, then down the call's lane; each outcome is an input. */
+export class CommandDesk {
+  readonly #options: CommandDeskOptions;
+  readonly #lane: CommandLane;
+
+  constructor(options: CommandDeskOptions) {
+    this.#options = options;
+    this.#lane = new CommandLane(options.ports.telnyx, (name) => {
+      const leg = options.state().legs[name];
+      return !leg || isOver(leg);
+    });
+  }
+
+  run(effect: Extract<AnyEffect, { type: 'command' }>, t: number): void {
+    const { ids, ports, chronicle, callId, language, state, post } = this.#options;
+    const { leg, command, tag } = effect;
+    const callControlId = state().legs[leg]?.callControlId ?? '';
+    const commandId = ids.uuid('command');
+    const url = (epoch: number): string => ports.expectMedia(ids.token('media'), leg, epoch);
+    const wire = telnyxCommand(command, { url, callId, leg, declared: state().declared, language });
+    const s = chronicle.nextNumber();
+    let sent = false;
+    const send = (): void => {
+      if (sent) return;
+      sent = true;
+      patience.cancel();
+      this.#lane.send({
+        leg,
+        callControlId,
+        commandId,
+        command: wire,
+        done: (outcome) => {
+          const which = { leg, effect: s, name: wire.name };
+          post({ type: 'commandDone', ...which, outcome, ...(tag === undefined ? {} : { tag }) });
+        },
+      });
+    };
+    const patience = ports.clock.after(JOURNAL_PATIENCE_MS, () => {
+      ports.journalBehind();
+      send();
+    });
+    chronicle.intent(s, effect, commandId, t, send);
+  }
+
+  /** Orders a leg down outside all order: the call itself is broken. */
+  hangUpNow(leg: LegName): void {
+    const { ids, ports, state } = this.#options;
+    const callControlId = state().legs[leg]?.callControlId ?? '';
+    ports.telnyx.send(callControlId, ids.uuid('command'), { name: 'hangup' }, () => undefined);
+  }
+
+  askStatus(leg: LegName): void {
+    const { ports, state, post } = this.#options;
+    const id = state().legs[leg]?.callControlId ?? '';
+    void ports.telnyx.status(id).then((status) => post({ type: 'legStatus', leg, status }));
+  }
+}
