@@ -185,8 +185,12 @@ export class ProviderDesk {
 
   #onStt(number: number, event: SttEvent): void {
     if (this.#closed || (this.#ear && this.#ear.number !== number)) return;
-    this.#sink.input({ type: 'stt', stream: number, event });
-    if (event.type === 'sttEndOfTurn' || event.type === 'sttUtterance') this.#forget();
+    try {
+      if (event.type === 'sttEndOfTurn' || event.type === 'sttUtterance') this.#forget();
+      this.#sink.input({ type: 'stt', stream: number, event });
+    } catch (thrown) {
+      this.#sink.input({ type: 'stt', stream: number, event: { type: 'sttFailed', failure: unreadable(thrown) } });
+    }
   }
 
   #forget(): void {
@@ -229,10 +233,15 @@ export class ProviderDesk {
 
   #onTts(number: number, event: TtsEvent): void {
     if (this.#closed || (this.#voice && this.#voice.number !== number)) return;
-    if (event.type !== 'ttsAudio') {
-      this.#sink.input({ type: 'tts', session: number, event });
-      return;
+    try {
+      if (event.type === 'ttsAudio') this.#onAudio(event);
+      else this.#sink.input({ type: 'tts', session: number, event });
+    } catch (thrown) {
+      this.#sink.input({ type: 'tts', session: number, event: { type: 'ttsFailed', failure: unreadable(thrown) } });
     }
+  }
+
+  #onAudio(event: Extract<TtsEvent, { type: 'ttsAudio' }>): void {
     const speaking = this.#speaking;
     if (speaking?.utterance !== event.utterance || event.bytes.length === 0) return;
     const first = !speaking.begun;
@@ -248,6 +257,11 @@ function quietly(run: () => void): void {
   } catch {
     // The call goes on without it.
   }
+}
+
+/** What an adapter told us and we cannot read is its failure, and must not come back to it as an exception. */
+function unreadable(thrown: unknown): ProviderFailure {
+  return { kind: 'malformed', message: messageOf(thrown), retryable: false };
 }
 
 /** Adapters must not throw; if one does, it has failed. */

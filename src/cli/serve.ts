@@ -144,7 +144,7 @@ function announce(config: Config, gateway: Gateway, emulator: TelnyxEmulator | u
       '',
       '  NO REAL PHONE: TELNYX_API_KEY is not set, so calls come from the embedded Telnyx emulator.',
       `  Call it from a browser:  ${url}/phone   (microphone and keypad)`,
-      `  Call it with a file:     npm run landline -- phone fixtures/demo/caller/01.wav --gateway ${url}`,
+      `  Call it with a file:     npm run landline -- phone fixtures/demo/caller/02-hours.wav --gateway ${url}`,
       '  Going live: see "Going live" in README.md, then run: npm run landline -- doctor',
       '',
     ].join('\n'),

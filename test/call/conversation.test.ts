@@ -330,6 +330,31 @@ describe('keys', () => {
   });
 });
 
+describe('a key that can be heard', () => {
+  it.each(['before', 'after'] as const)('is not taken for speech when its tone is heard %s the report', (order) => {
+    const world = createWorld();
+    world.stt.endsTurns = false;
+    answers(world, 'Room service.');
+    world.webhook('call.initiated');
+    world.connect();
+    world.run(2000);
+    const press = (): void =>
+      world.session().mediaMessage('caller', 1, Buffer.from('{"event":"dtmf","stream_id":"s","dtmf":{"digit":"1"}}'));
+    if (order === 'after') press();
+    world.run(160, voice(160));
+    if (order === 'before') press();
+    world.run(700);
+    expect(world.stt.finished).toEqual([1]);
+    world.stt.emit({ type: 'sttUtterance', utterance: 1, text: '', rejected: true });
+    world.run(600);
+
+    expect(world.llm.requests).toHaveLength(1);
+    expect(lastMessages(world).at(-1)?.content).toBe('[pressed 1]');
+    const pressed = world.events.find((e) => e.type === 'turn.ended' && e.data.text === '[pressed 1]');
+    expect(pressed?.type === 'turn.ended' && pressed.data.startMs).toBeGreaterThan(1900);
+  });
+});
+
 describe('a consent line', () => {
   it('is heard to its end before anything is recorded and before the greeting', () => {
     const world = createWorld({ consent: 'This call is recorded.' });

@@ -67,6 +67,8 @@ export interface Answer {
 export interface WorldOptions {
   readonly agent?: Record<string, unknown>;
   readonly providers?: AgentProviders;
+  /** More agents, by the number they answer. */
+  readonly others?: Readonly<Record<string, AgentProviders>>;
   readonly emulator?: Partial<TelnyxEmulatorOptions>;
   readonly gateway?: Partial<GatewayOptions>;
   readonly noMediaMs?: number;
@@ -109,8 +111,18 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
       agents: new Map([
         ['reception', { config, providers: options.providers ?? test.providers, limits }],
         ['neighbour', { config: quiet, providers: neighbour.providers, limits }],
+        ...Object.entries(options.others ?? {}).map(
+          ([number, providers]) => [number, { config, providers, limits }] as const,
+        ),
       ]),
-      routing: { numbers: { [RECEPTION]: 'reception', [NEIGHBOUR]: 'neighbour' }, defaultAgent: undefined },
+      routing: {
+        numbers: {
+          [RECEPTION]: 'reception',
+          [NEIGHBOUR]: 'neighbour',
+          ...Object.fromEntries(Object.keys(options.others ?? {}).map((number) => [number, number])),
+        },
+        defaultAgent: undefined,
+      },
       maxConcurrentCalls: 20,
       apiKeys: [],
       dataDir,

@@ -15,6 +15,8 @@ const DEAF_MIN_VOICE_MS = 500;
 const STT_RETRY_MS = [0, 500, 2000] as const;
 /** Digits that follow within this time are one entry. */
 const DIGIT_PAUSE_MS = 1000;
+/** A key's tone may be heard so long after the key was reported. */
+const TONE_MS = 400;
 const MAX_DIGITS = 32;
 const MAX_TEXT = 10_000;
 
@@ -46,6 +48,7 @@ export function onVoice(d: Draft, input: Extract<DialogueInput, { type: 'voice' 
       d.fx.push({ type: 'cancelTimer', name: 'endpoint' });
       if (ears.capturing) return;
       d.s.ears = { ...d.s.ears, utterance: ears.utterance + 1, capturing: true };
+      if (d.t - d.s.digitAt < TONE_MS) markTone(d);
       d.fx.push({ type: 'sttBegin', stream: ears.stream, utterance: ears.utterance + 1 });
       return;
     case 'sustained':
@@ -105,6 +108,7 @@ export function onStt(d: Draft, event: SttEvent): void {
     case 'sttUtterance':
       if (event.utterance === d.s.ears.utterance) d.s.ears = { ...d.s.ears, awaiting: false };
       else if (event.text === '') return;
+      if (event.utterance <= d.s.ears.toneUtterance) return;
       if (event.rejected && !d.s.speech) callerSaid(d, '[unclear]');
       else callerSaid(d, event.text);
       return;
@@ -210,11 +214,19 @@ export function onDigit(d: Draft, digit: string): void {
     sayLine(d, d.s.lines.transfer, { interruptible: false, after: [operator] });
     return;
   }
+  if (d.s.digits === '') d.s.callerTurn = undefined;
   d.s.digits = (d.s.digits + digit).slice(0, MAX_DIGITS);
+  d.s.digitAt = d.t;
+  if (d.s.ears.capturing || d.s.ears.awaiting) markTone(d);
   if (d.s.speech?.interruptible) interrupt(d);
   d.fx.push({ type: 'cancelTimer', name: 'idle' });
   if (digit === '#' || d.s.digits.length === MAX_DIGITS) flushDigits(d);
   else d.fx.push({ type: 'setTimer', name: 'digits', ms: DIGIT_PAUSE_MS });
+}
+
+/** The utterance under way is, at least in part, the sound of a key: no recogniser understands it. */
+function markTone(d: Draft): void {
+  d.s.ears = { ...d.s.ears, toneUtterance: d.s.ears.utterance };
 }
 
 export function flushDigits(d: Draft): void {
@@ -222,7 +234,7 @@ export function flushDigits(d: Draft): void {
   const digits = d.s.digits;
   d.s.digits = '';
   d.fx.push({ type: 'cancelTimer', name: 'digits' });
-  d.s.voice = { ...d.s.voice, lastVoicedAt: d.t };
+  d.s.voice = { ...d.s.voice, startedAt: d.s.digitAt, lastVoicedAt: d.s.digitAt };
   callerSaid(d, `[pressed ${digits}]`);
 }
 

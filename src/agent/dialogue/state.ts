@@ -93,6 +93,8 @@ export interface DialogueState {
     readonly capturing: boolean;
     /** The last utterance was finished and its text has not come yet. */
     readonly awaiting: boolean;
+    /** Utterances up to this one are the sound of keys. */
+    readonly toneUtterance: number;
   };
   readonly voice: {
     readonly active: boolean;
@@ -102,7 +104,9 @@ export interface DialogueState {
   };
   /** The caller's running turn once words of it are known. */
   readonly callerTurn: { readonly turn: number; readonly startMs: number } | undefined;
+  /** Keys pressed and not yet answered, and when the last of them came. */
   readonly digits: string;
+  readonly digitAt: number;
   readonly generation: Generation | undefined;
   readonly llmFailures: number;
   readonly toolRounds: number;
@@ -158,10 +162,20 @@ export function createDialogue(
     turn: resumed?.turn ?? 0,
     utterance: 0,
     generations: 0,
-    ears: { stream: 0, endsTurns: true, failures: 0, answered: true, utterance: 0, capturing: false, awaiting: false },
+    ears: {
+      stream: 0,
+      endsTurns: true,
+      failures: 0,
+      answered: true,
+      utterance: 0,
+      capturing: false,
+      awaiting: false,
+      toneUtterance: 0,
+    },
     voice: { active: false, sustained: false, startedAt: 0, lastVoicedAt: 0 },
     callerTurn: undefined,
     digits: '',
+    digitAt: -Infinity,
     generation: undefined,
     llmFailures: 0,
     toolRounds: 0,
