@@ -317,8 +317,8 @@ describe('keys', () => {
     const world = talking();
     answers(world, 'Room service.');
     world.session().mediaMessage('caller', 1, Buffer.from('{"event":"dtmf","stream_id":"s","dtmf":{"digit":"1"}}'));
-    world.webhook('call.dtmf.received', { digit: '1' } as never);
-    world.webhook('call.dtmf.received', { digit: '2' } as never);
+    world.webhook('call.dtmf.received', { digit: '1' });
+    world.webhook('call.dtmf.received', { digit: '2' });
     world.session().mediaMessage('caller', 1, Buffer.from('{"event":"dtmf","stream_id":"s","dtmf":{"digit":"2"}}'));
     world.run(1500);
 
@@ -471,7 +471,7 @@ describe('providers that fail', () => {
     world.run(1000);
 
     expect(world.telnyx.sent.at(-1)?.command).toMatchObject({ name: 'speak' });
-    world.webhook('call.speak.ended', { status: 'completed' } as never);
+    world.webhook('call.speak.ended', { status: 'completed' });
     expect(world.telnyx.names().at(-1)).toBe('hangup');
     world.webhook('call.hangup');
     expect(endReason(world)).toBe('provider_failure');

@@ -48,7 +48,7 @@ describe('a full gateway', () => {
     world.webhook('call.hangup', { ...target, cause: 'user_busy', sipCode: '486' });
     world.clock.advance(5);
     expect(world.telnyx.sent.at(-1)?.command).toMatchObject({ name: 'speak' });
-    world.webhook('call.speak.ended', { ...SECOND, status: 'completed' } as never);
+    world.webhook('call.speak.ended', { ...SECOND, status: 'completed' });
     world.clock.advance(5);
     world.webhook('call.hangup', SECOND);
 
