@@ -23,6 +23,8 @@ export interface CallFacts {
   readonly history: readonly HistoryEntry[];
   readonly toolResults: Readonly<Record<string, string>>;
   readonly turn: number;
+  /** Recording had begun. */
+  readonly recorded: boolean;
   readonly seq: number;
   readonly t: number;
   /** Call clock, samples of 8 kHz, as far as the journal can tell. */
@@ -60,6 +62,7 @@ export function foldFacts(records: readonly JournalRecord[]): CallFacts {
     history: [],
     toolResults: {},
     turn: 0,
+    recorded: false,
     seq: 0,
     t: 0,
     samples: 0,
@@ -159,6 +162,9 @@ function onCommand(f: Draft, leg: string, d: Readonly<Record<string, unknown>>):
 function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
   f.events = [...f.events, { id, t, event }];
   switch (event.type) {
+    case 'recording.started':
+      f.recorded = true;
+      return;
     case 'turn.started':
       f.turn = Math.max(f.turn, event.data.turn);
       return;

@@ -75,6 +75,7 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
       history: facts.history,
       toolResults: facts.toolResults,
       turn: facts.turn,
+      recorded: facts.recorded,
       seq: facts.seq,
       t: facts.t,
       samples: facts.samples,

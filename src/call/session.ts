@@ -38,6 +38,7 @@ export interface SessionOptions {
     readonly history: readonly HistoryEntry[];
     readonly toolResults: Readonly<Record<string, string>>;
     readonly turn: number;
+    readonly recorded: boolean;
     readonly seq: number;
     readonly t: number;
     readonly samples: number;

@@ -111,7 +111,7 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const log = createLog({ ...config.log, fd: 1 });
   const ended = signals(log);
   for (const warning of config.warnings) log.warn({}, warning);
-  log.info({ config: describeConfig(config) }, 'starting');
+  log.info({ config: describeConfig(config).split('\n') }, 'starting');
   const running = await run(config, log);
   const { gateway } = running;
   announce(config, gateway, running.emulator);

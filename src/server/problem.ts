@@ -35,7 +35,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
 export function problemOf(code: ErrorCode, detail: string): Problem {
   const status = STATUS[code] ?? 500;
   return {
-    type: `https://github.com/landline/landline/blob/main/docs/errors.md#${code}`,
+    type: `urn:landline:error:${code}`,
     title: code.replaceAll('_', ' '),
     status,
     detail,

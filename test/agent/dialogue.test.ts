@@ -986,9 +986,9 @@ describe('the end', () => {
 });
 
 describe('after a restart', () => {
-  const resumed = (history: DialogueState['history']): Talk => {
-    const talk = new Talk({ greeting: 'Hello.' });
-    talk.state = createDialogue(talk.state.config, FACTS, { history, toolResults: {}, turn: 7, ...({} as object) });
+  const resumed = (history: DialogueState['history'], config: Record<string, unknown> = {}, recorded = false): Talk => {
+    const talk = new Talk({ greeting: 'Hello.', ...config });
+    talk.state = createDialogue(talk.state.config, FACTS, { history, toolResults: {}, turn: 7, recorded });
     return talk;
   };
 
@@ -1007,6 +1007,17 @@ describe('after a restart', () => {
     expect(talk.in({ type: 'streamUp', bytesPerMs: 8 })).toEqual(['sttOpen 1', 'ttsOpen 1', 'llmStart 1']);
 
     expect(talk.state.speech?.turn).toBe(8);
+  });
+
+  it('nothing is recorded before the consent line was heard to its end', () => {
+    const history = [{ role: 'user', content: 'hello' }] as const;
+    const config = { consent: 'We record.', recording: true };
+    const heard = resumed(history, config, true).in({ type: 'streamUp', bytesPerMs: 8 });
+    const unheard = resumed(history, config).in({ type: 'streamUp', bytesPerMs: 8 });
+
+    expect(heard).toEqual(['sttOpen 1', 'ttsOpen 1', 'record', 'llmStart 1']);
+    expect(unheard).toContain('ttsText We record.');
+    expect(unheard).not.toContain('record');
   });
 
   it('a transfer that failed meanwhile is told when the audio is back', () => {

@@ -75,6 +75,8 @@ export interface DialogueState {
   /** `before`: no audio yet. `down`: audio lost, being restored. `yielded`: a transfer is under way. */
   readonly phase: 'before' | 'live' | 'down' | 'yielded' | 'closed';
   readonly greeted: boolean;
+  /** Recording has begun: the consent line, if there is one, was heard to its end. */
+  readonly recorded: boolean;
   readonly bytesPerMs: number;
   readonly history: readonly HistoryEntry[];
   readonly toolResults: Readonly<Record<string, string>>;
@@ -147,6 +149,7 @@ export function createDialogue(
     readonly history: readonly HistoryEntry[];
     readonly toolResults: Readonly<Record<string, string>>;
     readonly turn: number;
+    readonly recorded: boolean;
   },
 ): DialogueState {
   return {
@@ -156,6 +159,7 @@ export function createDialogue(
     tools: builtInToolSpecs(config.tools, Object.keys(config.transferTargets)),
     phase: 'before',
     greeted: (resumed?.history.length ?? 0) > 0,
+    recorded: resumed?.recorded ?? false,
     bytesPerMs: 8,
     history: resumed?.history ?? [],
     toolResults: resumed?.toolResults ?? {},

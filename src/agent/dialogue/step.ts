@@ -135,12 +135,17 @@ function onStreamUp(d: Draft, bytesPerMs: number): void {
     return;
   }
   const { consent, recording } = d.s.config;
-  if (recording && consent !== undefined && !d.s.greeted) {
+  if (recording && consent !== undefined && !d.s.recorded) {
     sayLine(d, consent, { interruptible: false, after: [{ type: 'record' }] });
     return;
   }
-  if (recording) d.fx.push({ type: 'record' });
+  if (recording) record(d);
   openConversation(d);
+}
+
+function record(d: Draft): void {
+  d.s.recorded = true;
+  d.fx.push({ type: 'record' });
 }
 
 /** The first words of the agent, or the first wait for the caller's. */
@@ -170,7 +175,7 @@ function afterSpeech(d: Draft, after: readonly AfterSpeech[]): void {
         d.fx.push({ type: 'signal', signal: { type: 'dtmf', digits: action.digits, toolCallId: action.toolCallId } });
         break;
       case 'record':
-        d.fx.push({ type: 'record' });
+        record(d);
         openConversation(d);
         return;
     }

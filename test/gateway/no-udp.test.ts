@@ -1,0 +1,81 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { findWords, renderVoice } from '../../src/emulator/voice.ts';
+import { inChildWorld } from './child.ts';
+import { CALLER, RECEPTION, until } from './world.ts';
+
+/** Sockets of a process, by protocol, from its open files and the kernel's tables. */
+interface OpenSockets {
+  /** `udp`, `raw`, `packet` …: everything on the network that is not TCP. */
+  readonly others: readonly string[];
+  /** Local ports on which it listens. */
+  readonly listens: readonly number[];
+}
+
+function socketsOf(pid: number): OpenSockets {
+  const inodes = new Set<string>();
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    try {
+      const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
+      if (inode !== undefined) inodes.add(inode);
+    } catch {
+      // Closed between listing and looking.
+    }
+  }
+  const rows = (table: string): string[][] => {
+    const path = `/proc/${pid}/net/${table}`;
+    if (!existsSync(path)) return [];
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter((row) => row.some((field) => inodes.has(field)));
+  };
+  const others = ['udp', 'udp6', 'udplite', 'udplite6', 'raw', 'raw6', 'icmp', 'icmp6', 'packet'].flatMap((table) =>
+    rows(table).map((row) => `${table} ${row.join(' ')}`),
+  );
+  const LISTEN = '0A';
+  const listens = ['tcp', 'tcp6'].flatMap((table) =>
+    rows(table)
+      .filter((row) => row[3] === LISTEN)
+      .map((row) => parseInt(row[1]?.split(':').at(-1) ?? '', 16)),
+  );
+  return { others, listens };
+}
+
+describe('no SIP, no UDP, no Redis', () => {
+  it('a whole call runs over one TCP port', async (context) => {
+    if (process.platform !== 'linux') {
+      context.annotate(
+        'sockets of a process are read from /proc, which only Linux has: this proof did not run',
+        'notice',
+      );
+      return;
+    }
+    if (!existsSync('/proc/self/net/tcp'))
+      throw new Error('this proof reads /proc/<pid>/net, which is not mounted here');
+    await inChildWorld({}, async (world) => {
+      const child = await world.start();
+      const seen: OpenSockets[] = [];
+      const watch = setInterval(() => seen.push(socketsOf(child.pid)), 50);
+      try {
+        const call = world.telnyx.placeCall({ from: CALLER, to: RECEPTION });
+        await until(() => findWords(call.heard(), 8000, 'Hello there.').words.length === 2, 'the greeting');
+        await call.play(renderVoice('do you have a room', 8000).samples);
+        await until(() => findWords(call.heard(), 8000, 'Answer 1 for you.').words.length >= 4, 'the answer');
+        call.hangup();
+        await until(() => world.telnyx.liveCalls().length === 0, 'the end');
+      } finally {
+        clearInterval(watch);
+      }
+      child.process.kill('SIGTERM');
+      expect(await child.exit).toEqual({ code: 0, signal: null });
+
+      expect(seen.length).toBeGreaterThan(20);
+      expect(seen.flatMap(({ others }) => others)).toEqual([]);
+      expect(new Set(seen.flatMap(({ listens }) => listens))).toEqual(new Set([world.port]));
+      // The table is really read: this call had a media socket, a webhook connection and three vendors.
+      expect(seen.every(({ listens }) => listens.length === 1)).toBe(true);
+    });
+  });
+});
