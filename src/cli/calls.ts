@@ -3,7 +3,7 @@ import { foldFacts } from '../call/facts.ts';
 import { LandlineError } from '../core/errors.ts';
 import { findJournal, listEnded, listLive, readJournal } from '../journal/reader.ts';
 import { callView, transcriptOf, type CallView } from '../server/call-view.ts';
-import type { ExitCode } from './main.ts';
+import type { ExitCode } from './exit-code.ts';
 
 export interface CallsOptions {
   readonly limit: string;

@@ -16,7 +16,7 @@ import { Conversation } from './demo/conversation.ts';
 import { compareHeard } from './demo/heard-check.ts';
 import { Screen } from './screen.ts';
 import { judge } from './demo/verdict.ts';
-import type { ExitCode } from './main.ts';
+import type { ExitCode } from './exit-code.ts';
 import { createLog } from './pino-log.ts';
 import { run, type Running } from './serve.ts';
 

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { systemClock } from '../core/clock.ts';
 import { examine, type Examination } from './doctor/examine.ts';
 import type { Finding, Fix } from './doctor/finding.ts';
-import type { ExitCode } from './main.ts';
+import type { ExitCode } from './exit-code.ts';
 
 export interface DoctorOptions {
   readonly config?: string;

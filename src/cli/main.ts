@@ -1,9 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { LandlineError, messageOf } from '../core/errors.ts';
+import type { ExitCode } from './exit-code.ts';
 import { VERSION } from './software.ts';
-
-/** What a command ends with: 0 done, 1 done and something is wrong, 2 it was asked for something impossible. */
-export type ExitCode = 0 | 1 | 2;
 
 const CONFIG = [
   '-c, --config <path>',

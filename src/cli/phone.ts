@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { readWav, toMono8k, writeWav } from '../audio/wav.ts';
 import type { PublishedEvent } from '../call/ports.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
-import type { ExitCode } from './main.ts';
+import type { ExitCode } from './exit-code.ts';
 import { RemotePhone } from './phone/caller.ts';
 import { followEvents } from './phone/events.ts';
 import { Screen } from './screen.ts';

@@ -7,7 +7,7 @@ import type { Log } from '../core/log.ts';
 import { createTelnyxEmulator, type TelnyxEmulator } from '../emulator/telnyx/index.ts';
 import { createProviders, type ProviderSet } from '../providers/create.ts';
 import { startGateway, type Gateway, type GatewayAgent } from '../server/gateway.ts';
-import type { ExitCode } from './main.ts';
+import type { ExitCode } from './exit-code.ts';
 import { phoneRoute } from './phone-route.ts';
 import { createLog } from './pino-log.ts';
 import { SOFTWARE } from './software.ts';

@@ -302,7 +302,13 @@ export function voice(ms: number): Int16Array {
   return samples;
 }
 
-export function createWorld(config: Record<string, unknown> = {}, options: { readonly max?: number } = {}): World {
+export interface WorldOptions {
+  readonly max?: number;
+  /** Hears every event after it was noted; may throw, as a subscriber could. */
+  readonly onEvent?: (event: PublishedEvent) => void;
+}
+
+export function createWorld(config: Record<string, unknown> = {}, options: WorldOptions = {}): World {
   const clock = new VirtualClock(1000);
   const telnyx = new FakeTelnyx(clock);
   const stt = new FakeStt();
@@ -357,7 +363,10 @@ export function createWorld(config: Record<string, unknown> = {}, options: { rea
         return `wss://gateway.test/media/${token}`;
       },
       eventId: () => String(++eventId),
-      publish: (event) => events.push(event),
+      publish: (event) => {
+        events.push(event);
+        options.onEvent?.(event);
+      },
       journalBehind: () => undefined,
       finished: () => {
         finished.push(callId);
