@@ -1,6 +1,5 @@
 import type { DialogueInput, DialogueTimer } from '../agent/dialogue/inputs.ts';
 import { createDialogue, type DialogueState, type HistoryEntry } from '../agent/dialogue/state.ts';
-import { stepDialogue } from '../agent/dialogue/step.ts';
 import type { AgentConfig } from '../agent/options.ts';
 import type { AudioFormat } from '../audio/format.ts';
 import { isoTime } from '../core/clock.ts';
@@ -12,7 +11,7 @@ import { CommandDesk } from './command-desk.ts';
 import { DigitMerge } from './digits.ts';
 import { Door } from './door.ts';
 import type { AnyEffect, CallInput, CallTimer, LegName, PublicEvent } from './inputs.ts';
-import { stepCall } from './machine.ts';
+import { Machines } from './machines.ts';
 import { MediaLeg, type MediaLegSink, type MediaSocket } from './media-leg.ts';
 import type { CallPorts } from './ports.ts';
 import { ProviderDesk } from './provider-desk.ts';
@@ -22,8 +21,6 @@ import { TimerHeap } from './timers.ts';
 import type { Timed } from './wheel.ts';
 import { WireOrder } from './wire-order.ts';
 
-/** Rounds between the two machines within one step. */
-const MAX_ROUNDS = 8;
 /** The wheel was late by more than the playout lead: the caller heard it. */
 const STALL_MS = 200;
 
@@ -55,8 +52,7 @@ export class Session implements Timed {
   readonly callId: string;
   readonly config: AgentConfig;
   readonly createdAt: string;
-  #state: CallState;
-  #dialogue: DialogueState;
+  readonly #machines: Machines;
   readonly #ports: CallPorts;
   readonly #log: Log;
   readonly #chronicle: Chronicle;
@@ -76,7 +72,6 @@ export class Session implements Timed {
     this.callId = options.callId;
     this.config = config;
     this.#ports = ports;
-    this.#state = options.state;
     this.#log = ports.log.child({ callId: options.callId });
     this.#chronicle = new Chronicle(options.callId, ports, this.#log, config.transcripts, resumed?.seq ?? 0);
     this.#commands = new CommandDesk({
@@ -85,7 +80,7 @@ export class Session implements Timed {
       ports,
       ids: createIds(options.seed, resumed?.idCounts),
       chronicle: this.#chronicle,
-      state: () => this.#state,
+      state: () => this.state,
       post: (input) => this.post(input),
     });
     this.#door = new Door({
@@ -98,7 +93,10 @@ export class Session implements Timed {
     this.#t0 = ports.clock.mono() - this.#t;
     this.createdAt = isoTime(ports.clock.wall());
     const facts = { from: options.state.from, to: options.state.to, direction: options.state.direction };
-    this.#dialogue = createDialogue(config, facts, resumed);
+    this.#machines = new Machines(options.state, createDialogue(config, facts, resumed), {
+      run: (effect) => this.#run(effect),
+      view: (t) => this.#media.playout.view(t),
+    });
     const outbound = outboundFormat(options.state.declared);
     const recorder = new Recorder(resumed?.samples ?? 0, (record) => ports.journal.track(record));
     const leg: LegName = options.state.direction === 'inbound' ? 'caller' : 'callee';
@@ -117,11 +115,11 @@ export class Session implements Timed {
   }
 
   get state(): CallState {
-    return this.#state;
+    return this.#machines.call;
   }
 
   get dialogue(): DialogueState {
-    return this.#dialogue;
+    return this.#machines.dialogue;
   }
 
   /** The leg's media counters and playout, for reports and metrics. */
@@ -149,7 +147,7 @@ export class Session implements Timed {
 
   /** Telnyx opened the socket of stream `epoch`. */
   mediaOpened(leg: LegName, epoch: number, socket: MediaSocket): void {
-    if (this.#door.isClosed || this.#state.legs[leg]?.epoch !== epoch) {
+    if (this.#door.isClosed || this.state.legs[leg]?.epoch !== epoch) {
       socket.close(1001, 'superseded');
       return;
     }
@@ -158,7 +156,7 @@ export class Session implements Timed {
   }
 
   mediaMessage(leg: LegName, epoch: number, data: Buffer): void {
-    const id = this.#state.legs[leg]?.callControlId ?? '';
+    const id = this.state.legs[leg]?.callControlId ?? '';
     const t = this.#now();
     this.#door.enter(t, () => this.#media.message(epoch, data, t, id));
   }
@@ -172,7 +170,7 @@ export class Session implements Timed {
 
   /** The leg that Telnyx' ids belong to, or the name a new transfer target of this call gets. */
   legOf(callControlId: string, callLegId: string | undefined): LegName | undefined {
-    const legs = Object.values(this.#state.legs);
+    const legs = Object.values(this.state.legs);
     const leg =
       legs.find((one) => one.callControlId === callControlId) ??
       legs.find((one) => callLegId !== undefined && one.callLegId === callLegId);
@@ -180,7 +178,7 @@ export class Session implements Timed {
   }
 
   nextTargetName(): LegName {
-    return `target${Object.keys(this.#state.legs).length}`;
+    return `target${Object.keys(this.state.legs).length}`;
   }
 
   #now(): number {
@@ -192,7 +190,7 @@ export class Session implements Timed {
    * the end was.
    */
   discard(): void {
-    this.#state = { ...this.#state, status: 'ended', finished: true };
+    this.#machines.call = { ...this.state, status: 'ended', finished: true };
     this.#finish();
   }
 
@@ -229,32 +227,9 @@ export class Session implements Timed {
 
   #take(input: CallInput | DialogueInput, onJournaled?: () => void): void {
     this.#chronicle.input(input, this.#t, onJournaled);
-    if (isCallInput(input)) {
-      if (input.type === 'webhook' && input.event.type === 'call.dtmf.received')
-        this.#digit('webhook', input.event.digit);
-      this.#stepCall(input);
-    } else this.#stepDialogue(input);
-  }
-
-  /** Call machine first; what it tells the dialogue, and back, until both are quiet. */
-  #stepCall(input: Parameters<typeof stepCall>[1], round = 0): void {
-    if (round > MAX_ROUNDS) throw new Error('the two machines do not come to rest');
-    const { state, effects } = stepCall(this.#state, input, this.#t);
-    this.#state = state;
-    for (const effect of effects) {
-      if (effect.type === 'dialogue') this.#stepDialogue(effect.input, round + 1);
-      else this.#run(effect);
-    }
-  }
-
-  #stepDialogue(input: DialogueInput, round = 0): void {
-    if (round > MAX_ROUNDS) throw new Error('the two machines do not come to rest');
-    const { state, effects } = stepDialogue(this.#dialogue, input, this.#t, this.#media.playout.view(this.#t));
-    this.#dialogue = state;
-    for (const effect of effects) {
-      if (effect.type === 'signal') this.#stepCall({ type: 'signal', signal: effect.signal }, round + 1);
-      else this.#run(effect);
-    }
+    if (input.type === 'webhook' && input.event.type === 'call.dtmf.received')
+      this.#digit('webhook', input.event.digit);
+    this.#machines.step(input, this.#t);
   }
 
   /** Starts one effect. Its outcome, if it has one, is a later input. */
@@ -333,7 +308,7 @@ export class Session implements Timed {
   }
 
   #digit(source: 'socket' | 'webhook', digit: string): void {
-    if (this.#digits.isNew(source, digit, this.#t)) this.#stepDialogue({ type: 'digit', digit });
+    if (this.#digits.isNew(source, digit, this.#t)) this.#machines.step({ type: 'digit', digit }, this.#t);
   }
 
   #mediaSink(): MediaLegSink {
@@ -375,16 +350,16 @@ export class Session implements Timed {
     );
     // The first fault ends the call in order, before anything else that waits; if that throws too, or there is nothing
     // left to end, the call is let go of.
-    if (this.#faults === 1 && !this.#state.finished && talkingLeg(this.#state)) {
+    if (this.#faults === 1 && !this.state.finished && talkingLeg(this.state)) {
       this.#door.enterFirst(this.#t, () => this.#take({ type: 'fault', message: messageOf(thrown) }));
     } else if (!this.#door.isClosed) this.#abandon();
   }
 
   /** Everything is closed as far as it can be, and the legs are ordered down. */
   #abandon(): void {
-    const { legs, answeredAt, endReason } = this.#state;
+    const { legs, answeredAt, endReason } = this.state;
     const reason = endReason ?? 'error';
-    this.#state = { ...this.#state, status: 'ended', finished: true, endReason: reason };
+    this.#machines.call = { ...this.state, status: 'ended', finished: true, endReason: reason };
     for (const leg of Object.values(legs)) {
       if (leg.phase === 'ended') continue;
       this.#attempt(() => this.#commands.hangUpNow(leg.name));
@@ -403,7 +378,7 @@ export class Session implements Timed {
   /** The last thing a call does. Whatever of it throws, the rest is done. */
   #finish(): void {
     this.#letGo(1000, 'call ended');
-    this.#attempt(() => this.#chronicle.end(this.#state.endReason ?? 'error', this.#t));
+    this.#attempt(() => this.#chronicle.end(this.state.endReason ?? 'error', this.#t));
     this.#attempt(() => this.#ports.finished());
   }
 
@@ -425,7 +400,7 @@ export class Session implements Timed {
 
   /** The far party's leg, for look-ups. */
   get talkingLeg(): Leg | undefined {
-    return talkingLeg(this.#state);
+    return talkingLeg(this.state);
   }
 }
 
@@ -433,21 +408,4 @@ export class Session implements Timed {
 function outboundFormat(declared: CallState['declared']): AudioFormat {
   if (declared === 'L16') return { codec: 'L16', sampleRate: 16000, byteOrder: 'little' };
   return { codec: declared, sampleRate: 8000 };
-}
-
-const CALL_INPUTS: ReadonlySet<string> = new Set<CallInput['type']>([
-  ...([
-    'webhook',
-    'mediaOpened',
-    'mediaStarted',
-    'mediaStopped',
-    'mediaClosed',
-    'mediaUnsupported',
-    'codecMismatch',
-  ] as const),
-  ...(['commandDone', 'legStatus', 'control', 'drain', 'stalled', 'recovered', 'fault'] as const),
-]);
-
-function isCallInput(input: CallInput | DialogueInput): input is CallInput {
-  return CALL_INPUTS.has(input.type) || (input.type === 'timer' && 'leg' in input);
 }

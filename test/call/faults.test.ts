@@ -71,6 +71,12 @@ function fail(world: World, provider: 'stt' | 'llm' | 'tts', failure: ProviderFa
   }
 }
 
+/** A model that is being waited for answers after all. */
+function finishThought(world: World): void {
+  world.llm.emit({ type: 'llmDelta', text: 'We open at nine.' });
+  world.llm.emit({ type: 'llmDone', finish: 'stop' });
+}
+
 /** Did the caller hear anything since `bytes`, or is Telnyx speaking for us? */
 function heardSince(world: World, bytes: number): boolean {
   return (world.phones.at(-1)?.heard.length ?? 0) > bytes || world.telnyx.count('speak') > 0;
@@ -96,8 +102,9 @@ describe.each(['stt', 'llm', 'tts'] as const)('%s fails once', (provider) => {
     it.each(FAILURES)('by $kind (retryable: $retryable): the call is heard of and goes on or ends', (failure) => {
       const world = PHASES[phase]?.() as World;
       const heard = world.phones[0]?.heard.length ?? 0;
-      fail(world, provider, failure);
       answers(world, 'Here I am again.');
+      fail(world, provider, failure);
+      finishThought(world);
       world.run(9000);
       world.webhook('call.speak.ended', { status: 'completed' } as never);
       world.clock.advance(10);
@@ -119,7 +126,8 @@ describe.each(['stt', 'llm', 'tts'] as const)('%s fails for good', (provider) =>
     const world = PHASES[phase]?.() as World;
     const failure: ProviderFailure = { kind: 'server', message: '503', retryable: true };
     const heard = world.phones[0]?.heard.length ?? 0;
-    world.llm.script = provider === 'llm' ? () => [{ type: 'llmFailed', failure }] : undefined;
+    answers(world, 'Here I am again.');
+    if (provider === 'llm') world.llm.script = () => [{ type: 'llmFailed', failure }];
     if (provider === 'tts') world.tts.failure = failure;
     for (let n = 0; n < 30 && world.telnyx.count('hangup') === 0; n++) {
       fail(world, provider, failure);
@@ -160,6 +168,7 @@ describe.each(Object.entries(STREAM_FAILURES))('%s', (_what, breakStream) => {
     const world = PHASES[phase]?.() as World;
     answers(world, 'Here I am again.');
     breakStream(world, world.phones[0] as FakePhone);
+    finishThought(world);
     world.run(2500);
     expect(world.telnyx.count('streamingStart')).toBeGreaterThanOrEqual(1);
     const phone = world.connect();
@@ -176,13 +185,13 @@ describe.each(Object.entries(STREAM_FAILURES))('%s', (_what, breakStream) => {
     const world = PHASES[phase]?.() as World;
     answers(world, 'Here I am again.');
     breakStream(world, world.phones[0] as FakePhone);
-    world.clock.advance(25_000);
+    world.clock.advance(40_000);
     expect(world.telnyx.count('streamingStart')).toBe(3);
-    expect(world.telnyx.names().at(-1)).toBe('speak');
+    expect(world.telnyx.count('speak')).toBe(1);
     world.webhook('call.speak.ended', { status: 'completed' } as never);
     world.clock.advance(10);
 
-    expect(world.telnyx.count('hangup')).toBe(1);
+    expect(world.telnyx.count('hangup')).toBeGreaterThanOrEqual(1);
     endAndCheck(world);
     expect(endReason(world)).toBe('stream_failed');
   });

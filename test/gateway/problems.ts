@@ -7,7 +7,7 @@ export function expectProblem(answer: Answer, status: number, code: string, deta
   expect(answer.headers.get('content-type'), answer.text).toMatch(/^application\/problem\+json/);
   const problem = JSON.parse(answer.text) as Record<string, unknown>;
   expect(problem).toEqual({
-    type: expect.stringMatching(/^https?:\/\/\S+#\w+$/) as unknown,
+    type: expect.stringMatching(new RegExp(`^(https?|urn):\\S+[#:]${code}$`)) as unknown,
     title: expect.stringMatching(/\S/) as unknown,
     status,
     detail: expect.stringMatching(detail) as unknown,
