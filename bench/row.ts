@@ -7,6 +7,8 @@ export interface BenchRow {
   readonly measured: string;
   /** Against the named reference, taken side by side in the same run. */
   readonly ratio?: string;
+  /** The goal is in milliseconds of latency: on a machine that is too noisy it is not judged. */
+  readonly timing?: true;
   readonly ok: boolean | 'not judged';
 }
 

@@ -78,7 +78,9 @@ export async function run(): Promise<BenchRow[]> {
 function costRow(calls: number, rounds: readonly { echo: Round; gateway: Round }[]): BenchRow {
   const ours = median(rounds.map(({ gateway }) => gateway.msPerCallSecond));
   const bare = median(rounds.map(({ echo }) => echo.msPerCallSecond));
-  const ratios = rounds.map(({ echo, gateway }) => gateway.msPerCallSecond / echo.msPerCallSecond).sort((a, b) => a - b);
+  const ratios = rounds
+    .map(({ echo, gateway }) => gateway.msPerCallSecond / echo.msPerCallSecond)
+    .sort((a, b) => a - b);
   const ratio = median(ratios);
   const pace = Math.min(...rounds.flatMap(({ echo, gateway }) => [echo.traffic.pace, gateway.traffic.pace]));
   return {

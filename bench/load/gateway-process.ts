@@ -32,7 +32,7 @@ process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
 
 let gateway: Gateway | undefined;
 let providers: NoOpProviders | undefined;
-let lateness = new Lateness();
+const lateness = new Lateness();
 
 const handlers = {
   start: async (setup: GatewaySetup): Promise<string> => {
@@ -66,7 +66,8 @@ const handlers = {
     return sum;
   },
   lateness: () => lateness.report(),
-  forgetLateness: () => void (lateness = new Lateness()),
+  forgetLateness: () => lateness.forget(),
+  beginLateness: () => lateness.begin(),
   usage: (collect: boolean) => usage(collect),
   stop: async () => gateway?.stop(),
 };

@@ -1,8 +1,10 @@
 import { quantiles, type Quantiles } from './quantiles.ts';
 
 const FRAME_MS = 20;
+/** How far ahead of the ear playout sends. */
+const LEAD_MS = 200;
 /** Frames of the lead leave at once, and so does the one that follows them. */
-const LEAD_FRAMES = 11;
+const LEAD_FRAMES = LEAD_MS / FRAME_MS + 1;
 
 export interface LatenessReport extends Quantiles {
   /** Frames sent of those that were due, per cent. */
@@ -14,7 +16,8 @@ export interface LatenessReport extends Quantiles {
  * most punctual frame: nothing is ever sent before its time, so this is off by no more than that frame was late.
  */
 export class Lateness {
-  readonly #calls: number[][] = [];
+  #calls: number[][] = [];
+  #from = 0;
 
   /** Send times of one call, monotonic milliseconds, to be filled. */
   call(): number[] {
@@ -23,23 +26,34 @@ export class Lateness {
     return times;
   }
 
+  /** Calls so far do not count any more. */
+  forget(): void {
+    this.#calls = [];
+  }
+
+  /** What is due before now does not count. */
+  begin(): void {
+    this.#from = performance.now();
+  }
+
   report(): LatenessReport {
     const late: number[] = [];
     let sent = 0;
     let due = 0;
-    const now = performance.now();
+    // What fell due within the last lead may still be on its way; the caller would not hear it.
+    const until = performance.now() - LEAD_MS;
     for (const times of this.#calls) {
       let origin = Infinity;
       times.forEach((t, n) => {
         if (n >= LEAD_FRAMES) origin = Math.min(origin, t - n * FRAME_MS);
       });
-      times.forEach((t, n) => {
-        if (n >= LEAD_FRAMES) late.push(t - n * FRAME_MS - origin);
-      });
-      // What fell due within the last frame may still be on its way.
-      const nominal = Math.floor((now - FRAME_MS - origin) / FRAME_MS) + 1;
-      due += nominal;
-      sent += Math.min(nominal, times.length);
+      const first = Math.max(LEAD_FRAMES, Math.ceil((this.#from - origin) / FRAME_MS));
+      const end = Math.floor((until - origin) / FRAME_MS) + 1;
+      due += end - first;
+      for (let n = first; n < Math.min(end, times.length); n++) {
+        sent++;
+        late.push((times[n] as number) - n * FRAME_MS - origin);
+      }
     }
     return { ...quantiles(late), percent: (100 * sent) / due };
   }

@@ -196,7 +196,11 @@ const handlers = {
       await wait(Math.max(0, from + (n + 1) * everyMs - performance.now()));
     }
     await Promise.all(running);
-    return { replies: [...telnyx.replies], refused: telnyx.refused - refusedBefore, seconds: (performance.now() - from) / 1000 };
+    return {
+      replies: [...telnyx.replies],
+      refused: telnyx.refused - refusedBefore,
+      seconds: (performance.now() - from) / 1000,
+    };
   },
   live: (): number => live().length,
 };

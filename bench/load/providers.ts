@@ -1,5 +1,15 @@
 import type { AgentProviders } from '../../src/call/ports.ts';
-import { DEED, DEEDS, FRAME_BYTES, FrameCheck, GIVEN_AT, INDEX, machineMicros, readStamp, writeStamp } from './stamp.ts';
+import {
+  DEED,
+  DEEDS,
+  FRAME_BYTES,
+  FrameCheck,
+  GIVEN_AT,
+  INDEX,
+  machineMicros,
+  readStamp,
+  writeStamp,
+} from './stamp.ts';
 
 /** Told before the rest: what a voice has ready first. */
 const FIRST_PIECE_BYTES = 10 * FRAME_BYTES;

@@ -7,7 +7,7 @@ export interface GatewayUnderLoad {
   readonly gateway: Child<GatewayProcess>;
   readonly phones: Child<PhonesProcess>;
   /** Ends the calls and both processes. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** A gateway in one process, its callers in another. */
@@ -40,9 +40,10 @@ export async function echoServer(execArgv: readonly string[] = []): Promise<{ ec
 /** Waits until no call is left in the gateway; says so when some stay. */
 export async function untilEmpty(gateway: Child<GatewayProcess>, timeoutMs = 15_000): Promise<void> {
   const end = performance.now() + timeoutMs;
-  for (let left = -1; left !== 0; ) {
+  for (let left = -1; left !== 0;) {
     left = await gateway.ask('calls');
-    if (left > 0 && performance.now() > end) throw new Error(`${left} calls are still up ${timeoutMs} ms after their hangup`);
+    if (left > 0 && performance.now() > end)
+      throw new Error(`${left} calls are still up ${timeoutMs} ms after their hangup`);
     if (left > 0) await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

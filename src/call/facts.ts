@@ -87,6 +87,11 @@ export function foldFacts(records: readonly JournalRecord[]): CallFacts {
     if (record.k === 'ev') onEvent(f, record.id, record.t, record.d as unknown as PublicEvent);
     if (record.k === 'end') f.endedAt ??= record.t;
   }
+  // A transfer whose command is not on file was never asked for.
+  if (f.transfer?.to === '') {
+    f.transfer = undefined;
+    f.status = 'active';
+  }
   if (streamedAt !== undefined) f.samples = Math.round((f.t - streamedAt) * 8);
   return f;
 }

@@ -88,7 +88,8 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
     return 'ended';
   }
   const tellStatuses = (): void => {
-    for (const one of statuses) session.post({ type: 'legStatus', ...one });
+    // The caller's last: what it means for the others is decided with theirs known.
+    for (const one of statuses.toReversed()) session.post({ type: 'legStatus', ...one });
   };
   if (canGoOn) {
     log.info({ phase: talking.phase }, 'live call taken over');

@@ -64,7 +64,9 @@ describe('what the model asks for', () => {
     ['dial', '{"to":"+15105550200"}'],
     ['constructor', '{}'],
   ])('%s %s is given back with a reason', (name, args) => {
-    expect(read(name, args)).toMatchObject({ type: 'invalid', reason: expect.stringMatching(/.{10}/) });
+    const action = read(name, args);
+
+    expect(action.type === 'invalid' && action.reason.length).toBeGreaterThan(10);
   });
 
   it('is refused when the operator does not allow the tool', () => {

@@ -103,7 +103,7 @@ function brief(effect: DialogueEffect): string[] {
       return [`llmStart ${effect.generation}`];
     default: {
       const { type, ...rest } = effect;
-      return [[type, ...Object.values(rest)].join(' ')];
+      return [[type, ...(Object.values(rest) as (string | number)[])].join(' ')];
     }
   }
 }
@@ -523,6 +523,17 @@ describe('tools', () => {
     talk.says('press one');
 
     expect(talk.calls('send_dtmf', '{"digits":"1"}')).toEqual(['! tool.called send_dtmf', 'signal dtmf 1 c1']);
+  });
+
+  it('that the model repeats for ever after every outcome is refused after three times', () => {
+    const talk = live();
+    talk.says('press one');
+    for (let n = 0; n < 3; n++) {
+      expect(talk.calls('send_dtmf', '{"digits":"1"}')).toContain('signal dtmf 1 c1');
+      talk.in({ type: 'dtmfSent', toolCallId: 'c1', ok: true });
+    }
+
+    expect(talk.calls('send_dtmf', '{"digits":"1"}').join()).toContain('too many tool calls');
   });
 
   it('that was interrupted gets a result all the same', () => {

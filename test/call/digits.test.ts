@@ -93,7 +93,7 @@ describe('key presses', () => {
         });
         const merged = presses(reports.toSorted((a, b) => a[2] - b[2]));
 
-        expect([...merged].sort()).toEqual(typed.map(({ digit }) => digit).sort());
+        expect(Array.from(merged).sort()).toEqual(typed.map(({ digit }) => digit).sort());
       }),
     );
   });

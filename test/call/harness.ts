@@ -2,9 +2,9 @@ import { agentOptions, type AgentConfig } from '../../src/agent/options.ts';
 import { encodeG711 } from '../../src/audio/g711.ts';
 import { sine } from '../../src/audio/tones.ts';
 import type { CallInput, EndReason, LegName } from '../../src/call/inputs.ts';
-import type { MediaSocket } from '../../src/call/media-leg.ts';
+import type { MediaLeg, MediaSocket } from '../../src/call/media-leg.ts';
 import type { CallPorts, PublishedEvent } from '../../src/call/ports.ts';
-import { CallRegistry } from '../../src/call/registry.ts';
+import { CallRegistry, type ReadyAgent } from '../../src/call/registry.ts';
 import type { Session } from '../../src/call/session.ts';
 import { Wheel } from '../../src/call/wheel.ts';
 import { VirtualClock } from '../../src/core/clock.ts';
@@ -282,6 +282,17 @@ export interface World {
   readonly finished: string[];
   /** Stream tokens in the order they were made. */
   readonly tokens: string[];
+  /** Audio track records, in the order they were handed over. */
+  readonly tracks: Uint8Array[];
+  /** The media of the newest call, also when it has ended. */
+  readonly lastMedia: MediaLeg | undefined;
+  /** What was written to a journal after its end. */
+  readonly late: string[];
+  /** Call id -> seed. */
+  readonly seeds: ReadonlyMap<string, string>;
+  readonly agents: ReadonlyMap<string, ReadyAgent>;
+  /** What a session of this world needs, for one that begins elsewhere. */
+  open(callId: string): CallPorts;
   session(): Session;
   /** Delivers one webhook of the caller's leg (or another). */
   webhook(type: TelnyxEvent['type'], more?: Partial<TelnyxEvent>): string;
@@ -306,6 +317,10 @@ export interface WorldOptions {
   readonly max?: number;
   /** Hears every event after it was noted; may throw, as a subscriber could. */
   readonly onEvent?: (event: PublishedEvent) => void;
+  /** The journal takes records and never says that they are written. */
+  readonly slowDisk?: boolean;
+  /** Hears every journal record, before what it tells of is carried out. */
+  readonly onRecord?: (record: JournalRecord) => void;
 }
 
 export function createWorld(config: Record<string, unknown> = {}, options: WorldOptions = {}): World {
@@ -319,6 +334,9 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
   const events: PublishedEvent[] = [];
   const phones: FakePhone[] = [];
   const finished: string[] = [];
+  const tracks: Uint8Array[] = [];
+  const late: string[] = [];
+  const closed = new Set<string>();
   const tokens: string[] = [];
   let eventId = 0;
   let webhookId = 0;
@@ -332,48 +350,64 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
     ...config,
   });
   const limits = { maxDurationMs: (parsed.maxDurationSeconds ?? 3600) * 1000, noMediaMs: 15_000 };
+  const agents = new Map([['reception', { config: parsed, limits }]]);
+  const seeds = new Map<string, string>();
   const registry: CallRegistry = new CallRegistry({
     clock,
     log: silentLog,
     telnyx,
     routing: { numbers: { '+13125550178': 'reception' }, defaultAgent: undefined },
-    agents: new Map([['reception', { config: parsed, limits }]]),
+    agents,
     maxConcurrentCalls: options.max ?? 10,
     codec: 'g711',
-    open: (callId): CallPorts => ({
-      clock,
-      wheel,
-      log: silentLog,
-      telnyx,
-      providers: { stt, llm, tts },
-      l16ByteOrder: 'auto',
-      journal: {
-        append: (record, onWritten) => {
-          records.push(record);
-          onWritten?.();
-        },
-        track: () => undefined,
-        close: (end) => records.push(end),
+    open: (callId, seed) => {
+      seeds.set(callId, seed);
+      return open(callId);
+    },
+  });
+  const open = (callId: string): CallPorts => ({
+    clock,
+    wheel,
+    log: silentLog,
+    telnyx,
+    providers: { stt, llm, tts },
+    l16ByteOrder: 'auto',
+    journal: {
+      append: (record, onWritten) => {
+        if (closed.has(callId)) late.push(record.k);
+        records.push(record);
+        options.onRecord?.(record);
+        if (options.slowDisk !== true) onWritten?.();
       },
-      expectMedia: (token, leg, epoch) => {
-        const session = registry.sessions.get(callId);
-        if (session) registry.expectMedia(token, { session, leg, epoch });
-        tokens.push(token);
-        sockets.push({ leg, epoch });
-        return `wss://gateway.test/media/${token}`;
+      track: (record) => {
+        if (closed.has(callId)) late.push('track');
+        tracks.push(record);
       },
-      eventId: () => String(++eventId),
-      publish: (event) => {
-        events.push(event);
-        options.onEvent?.(event);
+      close: (end) => {
+        if (closed.has(callId)) late.push('end');
+        closed.add(callId);
+        records.push(end);
+        options.onRecord?.(end);
       },
-      journalBehind: () => undefined,
-      finished: () => {
-        finished.push(callId);
-        const session = registry.sessions.get(callId);
-        if (session) registry.forget(session);
-      },
-    }),
+    },
+    expectMedia: (token, leg, epoch) => {
+      const session = registry.sessions.get(callId);
+      if (session) registry.expectMedia(token, { session, leg, epoch });
+      tokens.push(token);
+      sockets.push({ leg, epoch });
+      return `wss://gateway.test/media/${token}`;
+    },
+    eventId: () => String(++eventId),
+    publish: (event) => {
+      events.push(event);
+      options.onEvent?.(event);
+    },
+    journalBehind: () => undefined,
+    finished: () => {
+      finished.push(callId);
+      const session = registry.sessions.get(callId);
+      if (session) registry.forget(session);
+    },
   });
   let last: Session | undefined;
   const world: World = {
@@ -388,6 +422,14 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
     phones,
     finished,
     tokens,
+    tracks,
+    late,
+    get lastMedia() {
+      return last?.media;
+    },
+    seeds,
+    agents,
+    open,
     session: () => {
       last = [...registry.sessions.values()].at(-1) ?? last;
       if (!last) throw new Error('no call');

@@ -121,7 +121,7 @@ function brief(effects: readonly CallEffect[]): string[] {
       case 'cancelTimer':
         return [];
       case 'event': {
-        const data = effect.event.data as Readonly<Record<string, unknown>>;
+        const data = effect.event.data as Readonly<Record<string, string>>;
         const told = ['status', 'stream', 'reason', 'outcome', 'digits'].flatMap((key) => data[key] ?? []);
         return [['!', effect.event.type, ...told].join(' ')];
       }

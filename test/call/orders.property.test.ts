@@ -78,7 +78,7 @@ const dialogue: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       do: fc.constant('say' as const),
-      answer: fc.constantFrom('words', 'hang_up', 'transfer', 'transfer', 'dtmf', 'nothing'),
+      answer: fc.constantFrom('words', 'hang_up', 'transfer', 'transfer', 'dtmf', 'dtmf again', 'nothing'),
     }),
   },
   {

@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
 import type { ControlAction, LegName } from '../../src/call/inputs.ts';
+import type { JournalRecord } from '../../src/journal/format.ts';
 import type { LlmEvent } from '../../src/providers/ports.ts';
 import type { CommandOutcome, TelnyxCommand } from '../../src/telnyx/commands.ts';
 import type { TelnyxEvent } from '../../src/telnyx/events.ts';
-import { createWorld, FakePhone, GONE, OK, REFUSED, type World } from './harness.ts';
+import { createWorld, FakePhone, GONE, OK, REFUSED, type World, type WorldOptions } from './harness.ts';
 
 export type Party = 'caller' | 'target' | 'second';
 export type Outcome = 'truth' | 'refused' | 'unknown' | 'unknown but done' | 'never';
@@ -32,7 +33,8 @@ export type Step =
   | { readonly do: 'fail'; readonly provider: 'stt' | 'tts' | 'llm'; readonly retryable: boolean }
   | { readonly do: 'wait'; readonly ms: number };
 
-export type Answer = 'words' | 'hang_up' | 'transfer' | 'dtmf' | 'nothing';
+/** What the model does. It does a thing once, except `dtmf again`. */
+export type Answer = 'words' | 'hang_up' | 'transfer' | 'dtmf' | 'dtmf again' | 'nothing';
 
 export type WebhookType =
   | 'call.initiated'
@@ -46,6 +48,11 @@ export type WebhookType =
   | 'call.dtmf.received';
 
 const UNKNOWN: CommandOutcome = { ok: false, kind: 'unknown', message: 'no answer' };
+
+export interface TruthSnapshot {
+  readonly up: Readonly<Record<Party, boolean>>;
+  readonly transfers: number;
+}
 
 interface TruthLeg {
   readonly id: string;
@@ -71,14 +78,15 @@ export class Truth {
   readonly #outcomes: { of: TelnyxCommand['name']; is: Outcome; times: number; afterMs: number }[] = [];
   readonly #sockets: { phone: FakePhone; leg: LegName; epoch: number; started: boolean; closes: number }[] = [];
   #statusKnown = true;
+  #before: readonly JournalRecord[] = [];
   /** Caller and target talk to each other, and the gateway knows; nobody has ordered the call down since. */
   #paired = false;
   #transfers = 0;
   #chunk = 0;
   #streams = 0;
 
-  constructor(config: Record<string, unknown> = {}) {
-    this.world = createWorld(config);
+  constructor(config: Record<string, unknown> = {}, options: WorldOptions = {}) {
+    this.world = createWorld(config, options);
     const leg = (id: string): TruthLeg => ({
       id,
       up: false,
@@ -183,7 +191,8 @@ export class Truth {
         for (const session of [...world.registry.sessions.values()]) session.post({ type: 'drain', now: step.now });
         return;
       case 'say':
-        world.llm.script = () => answerOf(step.answer);
+        world.llm.script = ({ messages }) =>
+          answerOf(step.answer !== 'dtmf again' && messages.at(-1)?.role === 'tool' ? 'words' : step.answer);
         world.stt.emit({ type: 'sttEndOfTurn', text: 'please do it' });
         return;
       case 'fail': {
@@ -323,8 +332,32 @@ export class Truth {
     for (let n = 0; n < 3; n++) await Promise.resolve();
   }
 
+  /** Which legs are up, and what Telnyx has dialled: what a process that takes over finds. */
+  snapshot(): TruthSnapshot {
+    const up = (party: Party): boolean => this.legs[party].up;
+    return { up: { caller: up('caller'), target: up('target'), second: up('second') }, transfers: this.#transfers };
+  }
+
+  /** Goes on where another process was killed: Telnyx is as it was, `records` are on file. */
+  takeOver(snapshot: TruthSnapshot, records: readonly JournalRecord[]): void {
+    this.#transfers = snapshot.transfers;
+    this.#before = records;
+    const known = new Set(records.flatMap((record) => ('leg' in record ? record.leg : undefined) ?? []));
+    for (const [party, leg] of Object.entries(this.legs)) {
+      leg.up = snapshot.up[party as Party];
+      leg.was = leg.up;
+      leg.told = party === 'caller' ? known.has('caller') : false;
+    }
+    for (const record of records) {
+      if (record.k !== 'in' || record.d.type !== 'webhook') continue;
+      const { callControlId } = record.d['event'] as { callControlId: string };
+      this.#byId(callControlId).told = true;
+    }
+  }
+
   #verify(): void {
     const { world, legs, violations } = this;
+    const told = this.#before.flatMap((record) => (record.k === 'ev' ? [record.d.type] : []));
     const phases = [...world.registry.sessions.values()].map((one) => JSON.stringify(one.state.legs));
     expect(phases, 'sessions left').toEqual([]);
     for (const leg of Object.values(legs)) {
@@ -334,9 +367,10 @@ export class Truth {
       if (!phone.closed) violations.push('a media socket was left open');
       if (closes > 1) violations.push('a media socket was closed twice');
     }
-    const calls = new Set(world.events.map((event) => event.callId));
+    const calls = new Set(world.seeds.size > 0 ? world.seeds.keys() : world.finished);
     for (const callId of calls) {
-      const types = world.events.filter((event) => event.callId === callId).map((event) => event.type);
+      const now = world.events.filter((event) => event.callId === callId).map((event) => event.type);
+      const types: string[] = [...told, ...now];
       if (types.filter((type) => type === 'call.ended').length !== 1) violations.push('not exactly one call.ended');
       if (types.at(-1) !== 'call.ended') violations.push(`${types.at(-1)} came after call.ended`);
     }
@@ -347,6 +381,7 @@ export class Truth {
       violations.push('a fault of our own');
     if (world.stt.opened !== world.stt.closedStreams) violations.push('a recogniser was left open');
     if (world.tts.opened !== world.tts.closedSessions) violations.push('a voice was left open');
+    if (world.late.length > 0) violations.push(`written after the end: ${world.late.join(', ')}`);
     if (world.clock.pending > 0) violations.push(`${world.clock.pending} timers were left`);
     expect(violations).toEqual([]);
   }
@@ -368,6 +403,7 @@ function answerOf(answer: Answer): readonly LlmEvent[] {
     hang_up: ['hang_up', '{}'],
     transfer: ['transfer_call', '{"target":"sales"}'],
     dtmf: ['send_dtmf', '{"digits":"12"}'],
+    'dtmf again': ['send_dtmf', '{"digits":"12"}'],
   }[answer] as [string, string];
   return [
     { type: 'llmToolCall', call: { id: 'c1', name, arguments: args } },

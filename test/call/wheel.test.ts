@@ -80,7 +80,7 @@ describe('the wheel', () => {
     const clock = new VirtualClock();
     const wheel = new Wheel(clock);
     let served = 0;
-    wheel.add({ due: -Infinity, advance: () => void served++ });
+    wheel.add({ due: -Infinity, advance: () => (served += 1) });
     clock.advance(10);
 
     expect(served).toBe(10);

@@ -3,7 +3,7 @@ import { findWords } from '../../src/emulator/voice.ts';
 import { inChildWorld, type ChildWorld } from './child.ts';
 import { expectProblem } from './problems.ts';
 import { obedient, strangeLeg } from './strange-leg.ts';
-import { CALLER, inWorld, RECEPTION, until } from './world.ts';
+import { CALLER, inWorld, RECEPTION, until, webhookBody } from './world.ts';
 
 const CLOSING = 'I am sorry, this line has to close now. Please call again. Goodbye.';
 
@@ -110,7 +110,7 @@ describe.concurrent('a gateway that stops', () => {
         world.emulator.faults.api.clear();
         await world.restart();
         await until(() => world.of('call.ended', call).length === 1, 'the end');
-        expect(world.of('call.ended', call)[0]?.data.reason).toBe('drain');
+        expect(world.of('call.ended', call)[0]?.data.reason).toBe('crash_recovered');
       }),
     20_000,
   );
@@ -118,7 +118,6 @@ describe.concurrent('a gateway that stops', () => {
   it('answers 503 to calls while it drains and nothing afterwards', () =>
     inWorld({}, async (world) => {
       obedient(world);
-      const { webhookBody } = await import('./world.ts');
       await world.gateway.drain(1000);
       expectProblem(await world.webhook(webhookBody('call.initiated', strangeLeg())), 503, 'gateway_draining');
       await world.gateway.stop();

@@ -13,7 +13,7 @@ const liveJournals = ({ dataDir }: GatewayWorld): string =>
     .map((name) => readFileSync(join(dataDir, 'journal', 'live', name), 'utf8'))
     .join('');
 
-describe('a webhook that is not from Telnyx', () => {
+describe.concurrent('a webhook that is not from Telnyx', () => {
   it('is refused with 401, whatever is wrong with its signature, and leaves no trace', () =>
     inWorld({}, async (world) => {
       const body = webhookBody('call.initiated', strangeLeg());
@@ -73,7 +73,7 @@ describe('a webhook that is not from Telnyx', () => {
     }));
 });
 
-describe('a webhook that cannot be read', () => {
+describe.concurrent('a webhook that cannot be read', () => {
   it.each([
     ['no JSON', '{"data":', /not JSON/],
     ['a byte order mark', `\uFEFF${webhookBody('call.answered', {})}`, /not JSON/],
@@ -105,7 +105,7 @@ describe('a webhook that cannot be read', () => {
     }));
 });
 
-describe('the address of the webhooks', () => {
+describe.concurrent('the address of the webhooks', () => {
   it.each(['GET', 'PUT', 'DELETE', 'PATCH'])('knows no %s', (method) =>
     inWorld({}, async (world) => {
       expectProblem(await world.request('/webhooks/telnyx?data=x', { method }), 404, 'not_found');
@@ -189,7 +189,7 @@ function raw(world: GatewayWorld, text: string, abort = false, answers = 1): Pro
   });
 }
 
-describe('a webhook of Telnyx', () => {
+describe.concurrent('a webhook of Telnyx', () => {
   it('is answered with 200 and nothing else once it is on file, whatever Telnyx itself is up to', () =>
     inWorld({}, async (world) => {
       world.emulator.faults.api.hang('answer');
@@ -316,7 +316,7 @@ function orders<T>(items: readonly T[]): T[][] {
   return items.flatMap((item, at) => orders(items.toSpliced(at, 1)).map((rest) => [item, ...rest]));
 }
 
-describe('while the gateway drains', () => {
+describe.concurrent('while the gateway drains', () => {
   it('a new call gets 503 for the failover URL, a live one goes on', () =>
     inWorld({}, async (world) => {
       const call = await world.talk();
@@ -338,7 +338,7 @@ describe('while the gateway drains', () => {
     }));
 });
 
-describe('a disk that fails', () => {
+describe.concurrent('a disk that fails', () => {
   it('delays no webhook for long, ends no call, shows in /readyz, and has everything when it works again', () =>
     inWorld({ expectErrors: /journal/ }, async (world) => {
       const live = join(world.dataDir, 'journal', 'live');

@@ -27,7 +27,7 @@ import {
   unspokenText,
 } from './speaking.ts';
 import { greetingOf, type AfterSpeech, type DialogueState, type Draft, type PlayoutView } from './state.ts';
-import { abortEager, abortGeneration, fallbackOf, interrupt, onLlm, reply, wrapUp } from './thinking.ts';
+import { abortEager, abortGeneration, fallbackOf, goOn, interrupt, onLlm, reply, wrapUp } from './thinking.ts';
 
 export interface DialogueStep {
   readonly state: DialogueState;
@@ -238,7 +238,7 @@ function onTransferFailed(d: Draft, target: string, outcome: string): void {
   if (d.s.wrapUp !== undefined) {
     // It was the way out of a broken call, and it is closed too.
     sayLine(d, d.s.lines.failure, { interruptible: false, after: [{ type: 'hangup', reason: d.s.wrapUp }] });
-  } else reply(d);
+  } else goOn(d);
 }
 
 function transferNote(target: string, outcome: string): string {
@@ -250,7 +250,7 @@ function onDtmfSent(d: Draft, input: Extract<DialogueInput, { type: 'dtmfSent' }
     ? '{"status":"sent"}'
     : JSON.stringify({ status: 'error', error: input.message ?? 'not sent' });
   endTool(d, { id: input.toolCallId, name: 'send_dtmf' }, result);
-  if (!d.s.speech && d.s.phase === 'live') reply(d);
+  if (!d.s.speech && d.s.phase === 'live') goOn(d);
 }
 
 function onSay(d: Draft, text: string, interrupting: boolean): void {

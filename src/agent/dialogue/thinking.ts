@@ -10,8 +10,13 @@ const MAX_TOOL_CALLS = 20;
 
 /** Begins an agent turn that answers the history as it stands. */
 export function reply(d: Draft, askedAt?: number): void {
-  d.s.replyOwed = false;
   d.s.toolRounds = 0;
+  goOn(d, askedAt);
+}
+
+/** Answers the outcome of an action, which is still about what the caller asked for. */
+export function goOn(d: Draft, askedAt?: number): void {
+  d.s.replyOwed = false;
   beginSpeech(d, 'reply', askedAt === undefined ? {} : { askedAt });
   generate(d, { attempt: 0 });
 }
