@@ -163,6 +163,7 @@ const handlers = {
   },
   /** Each caller talks over the agent and then ends a turn, again and again, each `cycleMs`. */
   converse: async ({ ms, cycleMs }: { ms: number; cycleMs: number }) => {
+    for (const { times } of phones) times.answers.length = times.clears.length = times.firstFrames.length = 0;
     const until = performance.now() + ms;
     await Promise.all(
       phones.map(async (phone, i) => {

@@ -39,18 +39,21 @@ export class Door {
   /** @param stalled see {@link DoorKeeper.skipTo}. */
   enter(t: number, run: () => void, stalled = false): void {
     if (this.#closed) return;
+    if (!this.#busy) {
+      this.#work(t, run, stalled);
+      return;
+    }
     if (this.#waiting.length >= MAX_WAITING) {
       this.#keeper.fault(new Error(`more than ${MAX_WAITING} inputs wait for each other`));
       return;
     }
     this.#waiting.push({ t, run, stalled });
-    if (!this.#busy) this.#work();
   }
 
   /** Like `enter`, before everything that waits. */
   enterFirst(t: number, run: () => void): void {
-    this.#waiting.unshift({ t, run, stalled: false });
-    if (!this.#busy) this.#work();
+    if (this.#busy) this.#waiting.unshift({ t, run, stalled: false });
+    else this.#work(t, run, false);
   }
 
   /** Nothing passes any more; what waits is dropped. */
@@ -59,17 +62,19 @@ export class Door {
     this.#waiting.length = 0;
   }
 
-  #work(): void {
+  /** Nearly always what comes is alone: it passes without a place in the queue. */
+  #work(t: number, run: () => void, stalled: boolean): void {
     this.#busy = true;
     try {
-      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) this.#pass(next);
+      this.#pass(t, run, stalled);
+      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) this.#pass(next.t, next.run, next.stalled);
     } finally {
       this.#busy = false;
     }
     if (!this.#closed) this.#keeper.rested();
   }
 
-  #pass({ t, run, stalled }: Waiting): void {
+  #pass(t: number, run: () => void, stalled: boolean): void {
     try {
       if (stalled) this.#keeper.skipTo(t);
       this.#keeper.advanceTo(t);

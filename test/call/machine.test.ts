@@ -949,6 +949,13 @@ const TRANSFERS: readonly Row[] = [
     [],
   ],
   [
+    'nor does what Telnyx says of it',
+    call([leg('caller', 'transferring'), leg('target1', 'ending')], TRANSFER),
+    status(false, 'target1'),
+    { caller: 'transferring', target1: 'ended' },
+    [],
+  ],
+  [
     'nor does its late bridge',
     call([leg('caller', 'transferring'), leg('target1', 'ending')], TRANSFER),
     webhook('call.bridged', 'target1'),

@@ -241,6 +241,22 @@ describe('a socket', () => {
     expect(next.sent).toEqual(['media']);
   });
 
+  it('that takes over gives its own marks: what the old one owed does not count', () => {
+    const leg = new Leg();
+    leg.start();
+    const { playout } = leg.media;
+    playout.begin(1);
+    playout.write(new Uint8Array(160));
+    playout.end();
+    leg.media.advance(0);
+    playout.pause(5);
+    leg.media.attach(2, new Socket());
+    playout.resume(10, 0);
+    playout.markEchoed('t1:160', 30);
+
+    expect(leg.events.at(-1)).toBe('played 1 mark');
+  });
+
   it('gives back what waits for a missing frame when it ends', () => {
     const leg = new Leg();
     leg.start();

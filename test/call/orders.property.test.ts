@@ -123,6 +123,14 @@ const TALKING: readonly Step[] = [
   { do: 'media', frames: 60 },
 ];
 
+/** Anything, and what happens to the legs a transfer dials. */
+const two = fc.oneof(
+  { weight: 8, arbitrary: webhook('target', TARGET) },
+  { weight: 2, arbitrary: webhook('second', TARGET) },
+  { weight: 1, arbitrary: leave('target') },
+  { weight: 8, arbitrary: anything },
+);
+
 describe('any order, repetition and loss', () => {
   it('of everything that happens to a call from its first moment leaves no leg, socket, stream or timer', async () => {
     await fc.assert(
@@ -148,12 +156,6 @@ describe('any order, repetition and loss', () => {
 
   it('of what happens to the two legs of a transfer does not either', async () => {
     const transferring: readonly Step[] = [...TALKING, { do: 'say', answer: 'transfer' }, { do: 'media', frames: 160 }];
-    const two = fc.oneof(
-      { weight: 8, arbitrary: webhook('target', TARGET) },
-      { weight: 2, arbitrary: webhook('second', TARGET) },
-      { weight: 1, arbitrary: leave('target') },
-      { weight: 8, arbitrary: anything },
-    );
     await fc.assert(
       fc.asyncProperty(fc.array(two, { maxLength: 20 }), END, async (steps, how) => {
         const truth = new Truth();
@@ -161,6 +163,22 @@ describe('any order, repetition and loss', () => {
         await truth.end(how);
       }),
       { numRuns: 1200 },
+    );
+  });
+
+  it('of what happens to a call for which there was no room does not either', async () => {
+    const passedOn: readonly Step[] = [
+      { do: 'webhook', of: 'caller', type: 'call.initiated', times: 1 },
+      { do: 'wait', ms: 20 },
+      { do: 'webhook', of: 'caller', type: 'call.answered', times: 1 },
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.array(two, { maxLength: 15 }), END, async (steps, how) => {
+        const truth = new Truth({ fallbackTarget: 'sales' }, { max: 0 });
+        await truth.run([...passedOn, ...steps]);
+        await truth.end(how);
+      }),
+      { numRuns: 600 },
     );
   });
 });

@@ -18,14 +18,14 @@ function sentSince(world: World, at: number): number {
 
 describe('a process that was away', () => {
   it.each([
-    ['for less than the lead makes up for it and notes nothing', 150, 0],
-    ['for 3 s sends its lead, not everything it missed, and notes the stall', 3000, 1],
-  ])('%s', (_what, ms, stalls) => {
+    ['for less than the lead makes up for it and notes nothing', 150, 0, 8],
+    ['for 3 s sends its lead, not everything it missed, and notes the stall', 3000, 1, 11],
+  ])('%s', (_what, ms, stalls, frames) => {
     const world = speaking();
     const at = world.phones[0]?.messages.length ?? 0;
     world.session().advance(world.clock.mono() + ms);
 
-    expect(sentSince(world, at)).toBe(stalls === 0 ? Math.floor(ms / 20) : 11);
+    expect(sentSince(world, at)).toBe(frames);
     expect(world.session().media.playout.underruns).toBe(stalls);
     const noted = world.records.filter((record) => record.k === 'in' && record.d.type === 'stalled');
     expect(noted).toHaveLength(stalls);
@@ -141,6 +141,23 @@ describe('webhooks without a call', () => {
       'answer cc-caller',
       'hangup cc-target',
     ]);
+  });
+
+  it('a target whose end was heard of before its beginning is not waited for', () => {
+    const world = talking();
+    const target = { callControlId: 'cc-target', callLegId: 'leg-target' };
+    world
+      .session()
+      .post({ type: 'control', action: { type: 'transfer', target: 'x', to: '+15105550200' }, by: 'test' });
+    world.run(42_000);
+    expect(world.webhook('call.hangup', target)).toBe('ended');
+    world
+      .session()
+      .post({ type: 'control', action: { type: 'transfer', target: 'y', to: '+15105550201' }, by: 'test' });
+    expect(world.webhook('call.initiated', { ...target, direction: 'outgoing' })).toBe('ended');
+
+    expect(Object.keys(world.session().state.legs)).toEqual(['caller']);
+    expect(world.telnyx.count('transfer')).toBe(2);
   });
 
   it('an outgoing leg of nobody is left alone', () => {

@@ -82,7 +82,7 @@ describe.concurrent('a gateway that stops', () => {
       // The recogniser of the first call.
       world.test.ears[0]?.emit({ type: 'sttEndOfTurn', text: 'sales please' });
       await until(() => world.of('transfer.ended', pair).length === 1, 'the bridge');
-      const drained = world.gateway.drain(20_000);
+      const drained = world.gateway.drain(600_000);
       single.hangup();
       await drained;
       await world.gateway.stop();

@@ -112,13 +112,16 @@ export class TestProviders {
     ];
   }
 
-  /** The model calls a tool, after a few words if there are any. */
-  call(name: string, args: object, text = ''): void {
-    this.answer = () => [
-      ...(text === '' ? [] : [{ type: 'llmDelta', text } as const]),
-      { type: 'llmToolCall', call: { id: `call_${name}`, name, arguments: JSON.stringify(args) } },
-      { type: 'llmDone', finish: 'tool_calls' },
-    ];
+  /** The model calls a tool once, after a few words if there are any, and says `then` from there on. */
+  call(name: string, args: object, text = '', then = 'Yes of course.'): void {
+    this.answer = () => {
+      this.say(then);
+      return [
+        ...(text === '' ? [] : [{ type: 'llmDelta', text } as const]),
+        { type: 'llmToolCall', call: { id: `call_${name}`, name, arguments: JSON.stringify(args) } },
+        { type: 'llmDone', finish: 'tool_calls' },
+      ];
+    };
   }
 
   /** What the model was last told, without the system prompt. */

@@ -10,8 +10,8 @@ const SALES = '+15105550200';
 const LINE = 'One moment, I am putting you through.';
 
 /** The model puts the caller through to sales. */
-async function askForSales(world: GatewayWorld, call: EmulatedCall): Promise<void> {
-  world.test.call('transfer_call', { target: 'sales' });
+async function askForSales(world: GatewayWorld, call: EmulatedCall, then?: string): Promise<void> {
+  world.test.call('transfer_call', { target: 'sales' }, '', then);
   world.test.recognise({ type: 'sttEndOfTurn', text: 'sales please' });
   await until(() => world.of('transfer.started', call).length === 1, 'the transfer');
 }
@@ -90,14 +90,10 @@ describe.concurrent('a transfer', () => {
     inWorld({}, async (world) => {
       world.emulator.targets.set(SALES, behaviour);
       const call = await world.talk();
-      await askForSales(world, call);
-      world.test.say('Sorry, nobody is there.');
+      await askForSales(world, call, 'Sorry, nobody is there.');
       await until(() => outcomes(world, call).length === 1, 'the outcome');
+      await until(() => words(call.heard(), 'Sorry, nobody is there.').length === 4, 'the agent to speak again');
       const from = call.sample;
-      await until(
-        () => words(call.heardSince(from), 'Sorry, nobody is there.').length === 4,
-        'the agent to speak again',
-      );
       const told = world.test.requests.at(-1)?.messages.at(-1);
       expect(told).toMatchObject({ role: 'tool', content: expect.stringContaining(outcome) as unknown });
       await call.play(sine({ hz: 500, ms: 400 }));
@@ -169,16 +165,7 @@ describe.concurrent('a transfer', () => {
   ])('to %s is refused, whatever the model wants', (_name, args) =>
     inWorld({}, async (world) => {
       const call = await world.talk();
-      let asked = 0;
-      world.test.call('transfer_call', args);
-      const refuse = world.test.answer;
-      world.test.answer = (request) =>
-        asked++ === 0
-          ? refuse(request)
-          : [
-              { type: 'llmDelta', text: 'I cannot do that.' },
-              { type: 'llmDone', finish: 'stop' },
-            ];
+      world.test.call('transfer_call', args, '', 'I cannot do that.');
       const from = call.sample;
       world.test.recognise({ type: 'sttEndOfTurn', text: 'put me through to somebody expensive' });
       await until(() => words(call.heardSince(from), 'I cannot do that.').length === 4, 'the agent to say no');

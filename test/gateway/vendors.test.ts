@@ -13,9 +13,9 @@ import { gatewayWorld, until, type GatewayWorld } from './world.ts';
 const CALL = { from: '+14155550142', to: '+13125550178' };
 const GREETING = 'Hello there.';
 const TURNS = [
-  ['do you have a room tonight', 'Yes, we have one double room left for tonight.'],
-  ['how much is it', 'It is ninety euros with breakfast.'],
-  ['thank you that is all', 'You are welcome.'],
+  ['do you have a room', 'Yes, one double room.'],
+  ['how much is it', 'Ninety euros.'],
+  ['thank you', 'You are welcome.'],
 ] as const;
 
 interface Vendors {

@@ -45,7 +45,7 @@ export interface GatewayWorld {
   idOf(call: EmulatedCall): string;
   /** Events of one call, or of all, of one type. */
   of<T extends PublishedEvent['type']>(type: T, call?: EmulatedCall): Extract<PublishedEvent, { type: T }>[];
-  /** Telnyx commands of a call, by name, in order. */
+  /** Telnyx commands of a call, by name, in the order of their first try. */
   commands(call?: EmulatedCall): string[];
   /** A request to the gateway. */
   request(path: string, init?: RequestInit): Promise<{ status: number; headers: Headers; text: string; json: unknown }>;
@@ -158,10 +158,15 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
         event.type === type && (id === undefined || event.callId === id);
       return events.filter(isWanted);
     },
-    commands: (call) =>
-      emulator.commands
-        .filter((c) => c.path.includes('/actions/') && (!call || c.call_control_id === call.ids.callControlId))
-        .map((c) => c.command),
+    commands: (call) => {
+      const told = new Map<string, string>();
+      for (const [n, c] of emulator.commands.entries()) {
+        if (!c.path.includes('/actions/') || (call && c.call_control_id !== call.ids.callControlId)) continue;
+        // Tries of one command are one command.
+        told.set(c.command_id ?? `${n}`, c.command);
+      }
+      return [...told.values()];
+    },
     request: async (path, init) => {
       const response = await fetch(`${world.gateway.origin}${path}`, init);
       const text = await response.text();
@@ -258,7 +263,7 @@ function parsed(text: string): unknown {
 }
 
 /** Waits until `holds`, polling; says what was waited for when it never does. */
-export async function until(holds: () => boolean, what: string, timeoutMs = 8000): Promise<void> {
+export async function until(holds: () => boolean, what: string, timeoutMs = 12_000): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!holds()) {
     if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`);
