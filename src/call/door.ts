@@ -67,7 +67,8 @@ export class Door {
     this.#busy = true;
     try {
       this.#pass(t, run, stalled);
-      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) this.#pass(next.t, next.run, next.stalled);
+      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift())
+        this.#pass(next.t, next.run, next.stalled);
     } finally {
       this.#busy = false;
     }

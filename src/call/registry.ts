@@ -42,6 +42,8 @@ export interface MediaTicket {
 /** Ended legs are remembered at least this long, so that a late `call.initiated` is not answered. */
 const TOMBSTONE_MS = 15 * 60_000;
 const MAX_TOMBSTONES = 50_000;
+/** Pause before a leg that would not be hung up is asked about and told again. */
+const STRAY_RETRY_MS = 5_000;
 
 /** All live calls of this process: finds the call a webhook or socket belongs to, and begins new ones. */
 export class CallRegistry {
@@ -142,7 +144,7 @@ export class CallRegistry {
 
   /** An event of no live call. */
   #stranger(event: TelnyxEvent, onJournaled: () => void): WebhookVerdict {
-    const { log, telnyx } = this.#options;
+    const { log } = this.#options;
     if (event.type === 'call.hangup') {
       this.#bury(event.callControlId);
       this.#bury(event.callLegId);
@@ -154,12 +156,25 @@ export class CallRegistry {
       log.warn({}, 'a leg of an ended call came up; hung up');
       this.#bury(event.callControlId);
       this.#bury(event.callLegId);
-      telnyx.send(event.callControlId, createIds(randomSeed()).uuid('command'), { name: 'hangup' }, () => undefined);
+      this.#orderDown(event.callControlId);
       return 'ended';
     }
     if (event.type === 'call.initiated' && event.direction === 'incoming') return this.#inbound(event, onJournaled);
     log.debug({ event: event.type === 'other' ? event.eventType : event.type }, 'webhook for no live call');
     return 'unknown';
+  }
+
+  /** A leg that no call owns: told to hang up until it is gone, while this process takes calls. */
+  #orderDown(callControlId: string): void {
+    const { clock, telnyx } = this.#options;
+    telnyx.send(callControlId, createIds(randomSeed()).uuid('command'), { name: 'hangup' }, (outcome) => {
+      if (outcome.ok || outcome.kind === 'gone' || this.#draining) return;
+      clock.after(STRAY_RETRY_MS, () => {
+        void telnyx.status(callControlId).then((status) => {
+          if (!status.known || status.isAlive) this.#orderDown(callControlId);
+        });
+      });
+    });
   }
 
   #inbound(event: TelnyxEvent & { type: 'call.initiated' }, onJournaled: () => void): WebhookVerdict {

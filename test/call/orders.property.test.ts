@@ -172,10 +172,20 @@ describe('any order, repetition and loss', () => {
       { do: 'wait', ms: 20 },
       { do: 'webhook', of: 'caller', type: 'call.answered', times: 1 },
     ];
+    const one = fc.oneof(
+      { weight: 4, arbitrary: webhook('target', TARGET) },
+      { weight: 1, arbitrary: leave('target') },
+      { weight: 8, arbitrary: anything },
+    );
     await fc.assert(
-      fc.asyncProperty(fc.array(two, { maxLength: 15 }), END, async (steps, how) => {
-        const truth = new Truth({ fallbackTarget: 'sales' }, { max: 0 });
-        await truth.run([...passedOn, ...steps]);
+      fc.asyncProperty(fc.array(one, { maxLength: 15 }), END, async (steps, how) => {
+        const truth = new Truth({ fallbackTarget: 'sales' }, { max: 1 });
+        // Another call takes the only place, and leaves later.
+        const other = { callControlId: 'cc-second', callLegId: 'leg-second', callSessionId: 'session-2' };
+        truth.world.webhook('call.initiated', other);
+        await truth.run(passedOn);
+        truth.world.webhook('call.hangup', other);
+        await truth.run(steps);
         await truth.end(how);
       }),
       { numRuns: 600 },

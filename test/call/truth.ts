@@ -139,8 +139,10 @@ export class Truth {
       const phases = [...world.registry.sessions.values()].map((session) => session.talkingLeg?.phase);
       if (phases.includes('bridged')) legs.caller.up = false;
     }
-    world.clock.advance(60_000);
-    await this.#breathe();
+    for (let n = 0; n < 12; n++) {
+      world.clock.advance(5000);
+      await this.#breathe();
+    }
     this.#verify();
   }
 
@@ -317,7 +319,7 @@ export class Truth {
     if (is === 'refused') return REFUSED;
     // All attempts of a command are over after a minute at most; of a hangup not even that is taken for granted.
     if (is === 'unknown' || is === 'never') return UNKNOWN;
-    if (command.name === 'hangup') leg.up = false;
+    if (command.name === 'hangup' || command.name === 'reject') leg.up = false;
     if (command.name === 'transfer') this.#transfers++;
     return is === 'truth' ? OK : UNKNOWN;
   }

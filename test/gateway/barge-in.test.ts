@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sine } from '../../src/audio/tones.ts';
 import type { EmulatedCall } from '../../src/emulator/telnyx/index.ts';
-import { findWords } from '../../src/emulator/voice.ts';
+import { heardWords } from './ear.ts';
 import { startNeighbour } from './neighbour.ts';
 import { inWorld, until, type GatewayWorld } from './world.ts';
 
@@ -14,13 +14,13 @@ async function speaking(world: GatewayWorld, call: EmulatedCall, count: number):
   world.test.say(SENTENCE);
   const from = call.sample;
   world.test.recognise({ type: 'sttEndOfTurn', text: 'what do you have' });
-  await until(() => findWords(call.heardSince(from), 8000, SENTENCE).words.length >= count, `${count} words`);
+  await until(() => heardWords(call.heardSince(from), SENTENCE).length >= count, `${count} words`);
   return from;
 }
 
 const whole = (heard: Int16Array): number[] =>
-  findWords(heard, 8000, SENTENCE)
-    .words.filter((word) => word.complete)
+  heardWords(heard, SENTENCE)
+    .filter((word) => word.complete)
     .map((word) => word.index);
 
 describe.concurrent('words of the caller', () => {
@@ -65,7 +65,7 @@ describe.concurrent('words of the caller', () => {
   it('do not silence what may not be interrupted', () =>
     inWorld({ agent: { greeting: SENTENCE, interruptible: false } }, async (world) => {
       const call = world.ring();
-      await until(() => findWords(call.heard(), 8000, SENTENCE).words.length >= 3, 'three words');
+      await until(() => heardWords(call.heard(), SENTENCE).length >= 3, 'three words');
       await call.play(sine({ hz: 500, ms: 600 }));
       world.test.say('Certainly.');
       world.test.recognise({ type: 'sttPartial', text: 'hello' });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findWords } from '../../src/emulator/voice.ts';
 import { sine } from '../../src/audio/tones.ts';
+import { heardWords } from './ear.ts';
 import { startNeighbour } from './neighbour.ts';
 import { CALLER, inWorld, RECEPTION, until } from './world.ts';
 
@@ -26,7 +26,7 @@ describe('a call on the wire', () => {
       await until(() => world.of('call.ended', call).length === 1, 'the end of the call');
       await neighbour.isUntouched();
 
-      expect(findWords(call.heard(), 8000, 'Hello there. Yes of course.').words.map((w) => w.text)).toEqual([
+      expect(heardWords(call.heard(), 'Hello there. Yes of course.').map((w) => w.text)).toEqual([
         'Hello',
         'there.',
         'Yes',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findWords } from '../../src/emulator/voice.ts';
+import { heardWords } from './ear.ts';
 import { expectProblem } from './problems.ts';
 import { readEvents, untilEvent, type SseEvent } from './sse-client.ts';
 import { CALLER, inWorld, RECEPTION, until, type GatewayWorld } from './world.ts';
@@ -135,7 +135,7 @@ describe.concurrent('what is done to a call', () => {
       await until(() => world.of('turn.ended', call).length === 4, 'the urgent line');
       const turns = world.of('turn.ended', call).map(({ data }) => data);
       expect(turns.map(({ interrupted }) => interrupted ?? false)).toEqual([false, false, true, false]);
-      expect(findWords(call.heard(), 8000, 'Your taxi is here. Fire!').words.at(-1)?.text).toBe('Fire!');
+      expect(heardWords(call.heard(), 'Your taxi is here. Fire!').at(-1)?.text).toBe('Fire!');
       call.hangup();
       await until(() => world.of('call.ended').length === 1, 'the end');
     }));

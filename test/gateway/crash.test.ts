@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { EmulatedCall } from '../../src/emulator/telnyx/index.ts';
-import { findWords, renderVoice } from '../../src/emulator/voice.ts';
+import { renderVoice } from '../../src/emulator/voice.ts';
 import { listEnded, listLive, readJournal } from '../../src/journal/reader.ts';
+import { heardWords } from './ear.ts';
 import { inChildWorld, type ChildWorld } from './child.ts';
 import { CALLER, RECEPTION, until } from './world.ts';
 
@@ -88,10 +89,7 @@ describe.concurrent.each([1, 2])('a process that is killed, seed %i', (seed) => 
         await until(() => second.lines.some((line) => line.includes('taken over')), 'the takeover');
         const before = talked.sample;
         await ask(talked);
-        await until(
-          () => findWords(talked.heardSince(before), 8000, 'Answer 2 for you.').words.length >= 4,
-          'the next answer',
-        );
+        await until(() => heardWords(talked.heardSince(before), 'Answer 2 for you.').length >= 4, 'the next answer');
         const told = world
           .asked()
           .slice(asked)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findWords } from '../../src/emulator/voice.ts';
+import { heardWords } from './ear.ts';
 import { inChildWorld, type ChildWorld } from './child.ts';
 import { expectProblem } from './problems.ts';
 import { obedient, strangeLeg } from './strange-leg.ts';
@@ -11,8 +11,8 @@ const ring = (world: ChildWorld): ReturnType<ChildWorld['telnyx']['placeCall']> 
   world.telnyx.placeCall({ from: CALLER, to: RECEPTION });
 
 const heard = (samples: Int16Array, text: string): string[] =>
-  findWords(samples, 8000, text)
-    .words.filter((word) => word.complete)
+  heardWords(samples, text)
+    .filter((word) => word.complete)
     .map((word) => word.text);
 
 /** Reasons of all calls, from a gateway that was started again to be asked. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReceivedCommand } from '../../src/emulator/telnyx/index.ts';
-import { findWords } from '../../src/emulator/voice.ts';
+import { heardWords } from './ear.ts';
 import { inWorld, until, type GatewayWorld } from './world.ts';
 
 const FAREWELL = 'Thank you for calling and have a pleasant evening, goodbye.';
@@ -18,7 +18,8 @@ describe.concurrent('the agent hangs up', () => {
       await call.waitFor('ended', 10_000);
       await until(() => world.of('call.ended', call).length === 1, 'the end');
       const heard = call.heardSince(from);
-      const { words, untilSample } = findWords(heard, 8000, text);
+      const words = heardWords(heard, text);
+      const untilSample = words.at(-1)?.toSample ?? 0;
       expect(words.map((word) => [word.text, word.complete])).toEqual(text.split(' ').map((word) => [word, true]));
       // The last 200 ms are there: a word that is complete to its last sample, and the line was up until after it.
       const last = words.at(-1);
@@ -38,12 +39,12 @@ describe.concurrent('the agent hangs up', () => {
       const from = call.sample;
       world.test.call('hang_up', {}, FAREWELL);
       world.test.recognise({ type: 'sttEndOfTurn', text: 'that is all' });
-      await until(() => findWords(call.heardSince(from), 8000, FAREWELL).words.length >= 2, 'two words');
+      await until(() => heardWords(call.heardSince(from), FAREWELL).length >= 2, 'two words');
       world.test.recognise({ type: 'sttPartial', text: 'bye bye' });
       world.test.recognise({ type: 'sttEndOfTurn', text: 'bye bye then' });
       await call.waitFor('ended', 10_000);
       await until(() => world.of('call.ended', call).length === 1, 'the end');
-      const words = findWords(call.heardSince(from), 8000, FAREWELL).words;
+      const words = heardWords(call.heardSince(from), FAREWELL);
       expect(words.map((word) => word.text)).toEqual(FAREWELL.split(' '));
       expect(world.commands(call)).toEqual(['answer', 'hangup']);
     }));

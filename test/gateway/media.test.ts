@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { encodeG711 } from '../../src/audio/g711.ts';
 import { sine } from '../../src/audio/tones.ts';
 import type { EmulatedCall } from '../../src/emulator/telnyx/index.ts';
-import { findWords, renderVoice } from '../../src/emulator/voice.ts';
+import { renderVoice } from '../../src/emulator/voice.ts';
 import { readJournal, findJournal } from '../../src/journal/reader.ts';
+import { heardWords } from './ear.ts';
 import { mediaMessage, opened, refused, startMessage, streamUrl, wireFrame } from './media-client.ts';
 import { startNeighbour } from './neighbour.ts';
 import { expectProblem } from './problems.ts';
@@ -83,7 +84,7 @@ async function stillTalks(world: GatewayWorld, call: EmulatedCall): Promise<void
   const turns = world.of('turn.ended', call).length;
   world.test.recognise({ type: 'sttEndOfTurn', text: 'still there' });
   await until(() => world.of('turn.ended', call).length >= turns + 2, 'the answer to be heard');
-  const words = findWords(call.heardSince(before), 8000, 'Yes of course.').words;
+  const words = heardWords(call.heardSince(before), 'Yes of course.');
   expect(words.filter((word) => word.complete).map((word) => word.text)).toEqual(['Yes', 'of', 'course.']);
 }
 
@@ -263,7 +264,7 @@ describe.concurrent('a stream that does not begin as it should', () => {
       world.emulator.faults.media = {};
       await until(() => streams(world, call).length > 0, 'the stream to be there', 10_000);
       await until(() => world.of('turn.ended', call).length === 1, 'the greeting');
-      expect(findWords(call.heard(), 8000, 'Hello there.').words.map((word) => word.text)).toEqual(['Hello', 'there.']);
+      expect(heardWords(call.heard(), 'Hello there.').map((word) => word.text)).toEqual(['Hello', 'there.']);
       call.hangup();
       await until(() => world.of('call.ended', call).length === 1, 'the end');
       await neighbour.isUntouched();
@@ -446,10 +447,10 @@ describe.concurrent('a socket that dies while the agent speaks', () => {
       world.test.say(SENTENCE);
       world.test.recognise({ type: 'sttEndOfTurn', text: 'do you have a room' });
       const from = call.sample;
-      await until(() => findWords(call.heardSince(from), 8000, SENTENCE).words.length >= 4, 'some words');
+      await until(() => heardWords(call.heardSince(from), SENTENCE).length >= 4, 'some words');
       call.dropSocket();
       await until(() => world.of('turn.ended', call).length === 3, 'the sentence to be heard', 12_000);
-      const spoken = findWords(call.heardSince(from), 8000, SENTENCE).words;
+      const spoken = heardWords(call.heardSince(from), SENTENCE);
       const transcript = world.of('turn.ended', call).at(-1);
       call.hangup();
       await until(() => world.of('call.ended', call).length === 1, 'the end');

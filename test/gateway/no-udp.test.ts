@@ -1,7 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { findWords, renderVoice } from '../../src/emulator/voice.ts';
+import { renderVoice } from '../../src/emulator/voice.ts';
+import { heardWords } from './ear.ts';
 import { inChildWorld } from './child.ts';
 import { CALLER, RECEPTION, until } from './world.ts';
 
@@ -71,9 +72,9 @@ describe('no SIP, no UDP, no Redis', () => {
       const watch = setInterval(() => seen.push(socketsOf(child.pid)), 50);
       try {
         const call = world.telnyx.placeCall({ from: CALLER, to: RECEPTION });
-        await until(() => findWords(call.heard(), 8000, 'Hello there.').words.length === 2, 'the greeting');
+        await until(() => heardWords(call.heard(), 'Hello there.').length === 2, 'the greeting');
         await call.play(renderVoice('do you have a room', 8000).samples);
-        await until(() => findWords(call.heard(), 8000, 'Answer 1 for you.').words.length >= 4, 'the answer');
+        await until(() => heardWords(call.heard(), 'Answer 1 for you.').length >= 4, 'the answer');
         call.hangup();
         await until(() => world.telnyx.liveCalls().length === 0, 'the end');
       } finally {

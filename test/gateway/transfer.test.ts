@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { encodeG711 } from '../../src/audio/g711.ts';
 import { sine } from '../../src/audio/tones.ts';
 import type { EmulatedCall, ReceivedCommand } from '../../src/emulator/telnyx/index.ts';
-import { findWords, renderVoice } from '../../src/emulator/voice.ts';
+import { renderVoice } from '../../src/emulator/voice.ts';
+import { heardWords } from './ear.ts';
 import { startNeighbour } from './neighbour.ts';
 import { inWorld, until, type GatewayWorld } from './world.ts';
 
@@ -17,8 +18,8 @@ async function askForSales(world: GatewayWorld, call: EmulatedCall, then?: strin
 }
 
 const words = (heard: Int16Array, text: string): string[] =>
-  findWords(heard, 8000, text)
-    .words.filter((word) => word.complete)
+  heardWords(heard, text)
+    .filter((word) => word.complete)
     .map((word) => word.text);
 
 const outcomes = (world: GatewayWorld, call: EmulatedCall): string[] =>
