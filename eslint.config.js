@@ -22,7 +22,15 @@ export default tseslint.config(
   },
   {
     // Pure rooms take time and chance from the ports in core/, never from the air.
-    files: ['src/agent/**/*.ts', 'src/call/**/*.ts', 'src/audio/**/*.ts', 'src/telnyx/**/*.ts', 'src/providers/**/*.ts', 'src/server/**/*.ts', 'src/journal/**/*.ts'],
+    files: [
+      'src/agent/**/*.ts',
+      'src/call/**/*.ts',
+      'src/audio/**/*.ts',
+      'src/telnyx/**/*.ts',
+      'src/providers/**/*.ts',
+      'src/server/**/*.ts',
+      'src/journal/**/*.ts',
+    ],
     rules: {
       'no-restricted-globals': [
         'error',
@@ -31,7 +39,10 @@ export default tseslint.config(
           message: 'Take time from the Clock port (core/clock.ts).',
         })),
       ],
-      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'Take chance from core/ids.ts.' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'Take chance from core/ids.ts.' },
+      ],
     },
   },
   {

@@ -89,7 +89,7 @@ async function faultedRows(calls: number, seed: number): Promise<BenchRow[]> {
       broken.push(`call ${n}: ${thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : String(thrown)}`);
     }
     legsLeft += Object.values(truth.legs).filter((leg) => leg.told && leg.up).length;
-    if (n % 500 === 499) {
+    if (n % 100 === 99) {
       globalThis.gc?.();
       looks.push({ calls: n + 1, rss: process.memoryUsage.rss() });
     }
@@ -119,7 +119,8 @@ function slopeRow(looks: readonly { calls: number; rss: number }[]): BenchRow {
     name: 'slope of resident memory over them',
     goal: `<= ${GROWTH_MIB} MiB per 10,000 calls`,
     measured: `${slope.toFixed(1)} MiB per 10,000 calls`,
-    ok: late.length > 2 && slope <= GROWTH_MIB,
+    // A few calls make no slope.
+    ok: late.length < 10 ? 'not judged' : slope <= GROWTH_MIB,
   };
 }
 

@@ -130,7 +130,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
       const agent = readAgent(name, raw, { env, dir: source.dir, now, complain, warn });
       if (!agent) continue;
       agents[name] = agent;
-      if (mode === 'live' && agent.recording && agent.consent === undefined) warn(configPath(['agents', name, 'recording']), RECORDING_WARNING);
+      if (mode === 'live' && agent.recording && agent.consent === undefined)
+        warn(configPath(['agents', name, 'recording']), RECORDING_WARNING);
     }
     checkRouting(given, Object.keys(rawAgents), complain, warn);
   }
@@ -160,7 +161,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   });
 }
 
-const RECORDING_WARNING = 'is on: callers must be told in many countries; set "consent" to a line that says so, or this to false';
+const RECORDING_WARNING =
+  'is on: callers must be told in many countries; set "consent" to a line that says so, or this to false';
 
 /** What follows from where the gateway is reached. */
 function checkServing(

@@ -4,6 +4,7 @@ import { bytesPerMs } from '../audio/format.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { LlmGeneration, ProviderFailure, SttEvent, SttStream, TtsEvent, TtsSession } from '../providers/ports.ts';
+import { EarMemory } from './ear-memory.ts';
 import type { AgentProviders } from './ports.ts';
 
 /** Caller audio since the last recognised turn, kept for a recognition stream that replaces a broken one. */
@@ -45,8 +46,7 @@ export class ProviderDesk {
   readonly #providers: AgentProviders;
   readonly #sink: DeskSink;
   #ear: { readonly number: number; readonly stream: SttStream } | undefined;
-  #memory: Uint8Array[] = [];
-  #memoryBytes = 0;
+  readonly #memory: EarMemory;
   #thought: { readonly number: number; readonly generation: LlmGeneration } | undefined;
   #voice: { readonly number: number; readonly session: TtsSession } | undefined;
   #speaking: { readonly utterance: number; readonly turn: number; begun: boolean } | undefined;
@@ -55,11 +55,12 @@ export class ProviderDesk {
   constructor(providers: AgentProviders, sink: DeskSink) {
     this.#providers = providers;
     this.#sink = sink;
+    this.#memory = new EarMemory(EAR_MEMORY_MS * bytesPerMs(sink.outbound));
   }
 
   /** Caller audio, in order, original bytes. */
   hear(bytes: Uint8Array): void {
-    this.#remember(bytes);
+    this.#memory.push(bytes);
     this.#tellEar((stream) => stream.write(bytes));
   }
 
@@ -120,7 +121,6 @@ export class ProviderDesk {
     this.#closeEar();
     this.#forgetThought();
     this.#closeVoice();
-    this.#memory = [];
   }
 
   #tellEar(tell: (stream: SttStream) => void): void {
@@ -176,7 +176,8 @@ export class ProviderDesk {
       this.#ear = { number, stream };
       this.#sink.input({ type: 'sttReady', stream: number, endsTurns: stream.endsTurns });
       // A stream that takes over in the middle of a sentence hears its unanswered beginning too.
-      if (again && stream.endsTurns) for (const bytes of this.#memory) stream.write(bytes);
+      const missed = again && stream.endsTurns ? this.#memory.read() : undefined;
+      if (missed && missed.length > 0) stream.write(missed);
     } catch (thrown) {
       this.#closeEar();
       this.#sink.input({ type: 'stt', stream: number, event: { type: 'sttFailed', failure: failureOf(thrown) } });
@@ -186,23 +187,11 @@ export class ProviderDesk {
   #onStt(number: number, event: SttEvent): void {
     if (this.#closed || (this.#ear && this.#ear.number !== number)) return;
     try {
-      if (event.type === 'sttEndOfTurn' || event.type === 'sttUtterance') this.#forget();
+      if (event.type === 'sttEndOfTurn' || event.type === 'sttUtterance') this.#memory.forget();
       this.#sink.input({ type: 'stt', stream: number, event });
     } catch (thrown) {
       this.#sink.input({ type: 'stt', stream: number, event: { type: 'sttFailed', failure: unreadable(thrown) } });
     }
-  }
-
-  #forget(): void {
-    this.#memory = [];
-    this.#memoryBytes = 0;
-  }
-
-  #remember(bytes: Uint8Array): void {
-    this.#memory.push(bytes.slice());
-    this.#memoryBytes += bytes.length;
-    const limit = EAR_MEMORY_MS * bytesPerMs(this.#sink.inboundFormat());
-    while (this.#memoryBytes > limit) this.#memoryBytes -= this.#memory.shift()?.length ?? 0;
   }
 
   #think(effect: Extract<ProviderEffect, { type: 'llmStart' }>): void {

@@ -120,7 +120,11 @@ export interface LlmUsage {
 export type LlmEvent =
   | { readonly type: 'llmDelta'; readonly text: string }
   | { readonly type: 'llmToolCall'; readonly call: ToolCall }
-  | { readonly type: 'llmDone'; readonly finish: 'stop' | 'tool_calls' | 'length' | 'filtered'; readonly usage?: LlmUsage }
+  | {
+      readonly type: 'llmDone';
+      readonly finish: 'stop' | 'tool_calls' | 'length' | 'filtered';
+      readonly usage?: LlmUsage;
+    }
   | { readonly type: 'llmFailed'; readonly failure: ProviderFailure };
 
 export interface LlmGeneration {

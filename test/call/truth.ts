@@ -139,7 +139,7 @@ export class Truth {
       const phases = [...world.registry.sessions.values()].map((session) => session.talkingLeg?.phase);
       if (phases.includes('bridged')) legs.caller.up = false;
     }
-    for (let n = 0; n < 12; n++) {
+    for (let n = 0; n < 24; n++) {
       world.clock.advance(5000);
       await this.#breathe();
     }
@@ -304,7 +304,10 @@ export class Truth {
     const is = policy?.is ?? 'truth';
     const outcome = this.#outcome(command, leg, is);
     const isOver = !outcome.ok && outcome.kind === 'gone';
-    const afterMs = is !== 'never' ? (policy?.afterMs ?? 1) : command.name === 'hangup' ? Infinity : 60_000;
+    // All attempts of a command are over after a minute; of a call's own hangup not even that is taken for granted.
+    const owned = this.world.registry.sessions.size > 0;
+    const lost = command.name === 'hangup' && owned ? Infinity : 60_000;
+    const afterMs = is === 'never' ? lost : (policy?.afterMs ?? 1);
     if (afterMs === Infinity || !sent) return undefined;
     this.world.clock.after(afterMs, () => {
       // The gateway knows of the end when the answer arrives.
@@ -317,7 +320,6 @@ export class Truth {
   #outcome(command: TelnyxCommand, leg: TruthLeg, is: Outcome): CommandOutcome {
     if (!leg.up) return is === 'truth' ? GONE : UNKNOWN;
     if (is === 'refused') return REFUSED;
-    // All attempts of a command are over after a minute at most; of a hangup not even that is taken for granted.
     if (is === 'unknown' || is === 'never') return UNKNOWN;
     if (command.name === 'hangup' || command.name === 'reject') leg.up = false;
     if (command.name === 'transfer') this.#transfers++;
