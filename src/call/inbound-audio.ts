@@ -36,6 +36,9 @@ export class InboundAudio {
   readonly #framer: Framer = createFramer(VAD_SAMPLES * 2);
   readonly #onFrame = (frame: Uint8Array): void => this.#listen(frame);
   readonly #samples = new Int16Array(VAD_SAMPLES);
+  /** The framer holds the beginning of a frame. */
+  #inPieces = false;
+  #due = Infinity;
   #sustained = false;
 
   constructor(format: AudioFormat, sink: InboundSink) {
@@ -57,15 +60,17 @@ export class InboundAudio {
 
   write(chunk: number | undefined, payload: Uint8Array, t: number): void {
     this.#reorder.push(chunk, payload, t, this);
+    this.#due = this.#reorder.due();
   }
 
   /** When a held gap must be given up. */
   due(): number {
-    return this.#reorder.due();
+    return this.#due;
   }
 
   advance(t: number): void {
     this.#reorder.flush(t, this);
+    this.#due = this.#reorder.due();
   }
 
   /** Reorder's sink: the next frame in order. */
@@ -83,7 +88,7 @@ export class InboundAudio {
   #pass(payload: Uint8Array): void {
     this.#sink.audio(payload);
     const { codec } = this.#format;
-    if (codec !== 'L16' && payload.length === VAD_SAMPLES && this.#framer.pending === 0) {
+    if (codec !== 'L16' && payload.length === VAD_SAMPLES && !this.#inPieces) {
       // Nearly every frame is exactly what the detector takes: nothing is allocated for it.
       decodeG711Into(codec, payload, this.#samples);
       this.#detect(this.#samples);
@@ -92,6 +97,7 @@ export class InboundAudio {
     const samples = this.#decoder.decode(payload);
     const at8k = this.#resampler ? this.#resampler.process(samples) : samples;
     this.#framer.push(new Uint8Array(at8k.buffer, at8k.byteOffset, at8k.byteLength), this.#onFrame);
+    this.#inPieces = this.#framer.pending > 0;
   }
 
   #listen(frame: Uint8Array): void {

@@ -536,6 +536,14 @@ describe('tools', () => {
     expect(talk.calls('send_dtmf', '{"digits":"1"}').join()).toContain('too many tool calls');
   });
 
+  it('are counted anew for every question', () => {
+    const talk = live();
+    for (let question = 0; question < 5; question++) {
+      talk.says('press one');
+      expect(talk.calls('send_dtmf', '{"digits":"1"}')).toContain('signal dtmf 1 c1');
+    }
+  });
+
   it('that was interrupted gets a result all the same', () => {
     const talk = live();
     talk.says('press one');
