@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<BenchRow[]
   codec: () => import('./codec.ts'),
   resampler: () => import('./resampler.ts'),
   journal: () => import('./journal.ts'),
+  store: () => import('./store.ts'),
   turn: () => import('./turn.ts'),
   pacing: () => import('./pacing.ts'),
   transport: () => import('./transport.ts'),

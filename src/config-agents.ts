@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { agentOptions, type AgentConfig } from './agent/options.ts';
+import { normaliseTarget } from './call/dial-target.ts';
 import { configPath, readConfig, refuseNotYet, suggest, type Complain } from './config-problems.ts';
 import type { Env } from './config-environment.ts';
 import { messageOf } from './core/errors.ts';
@@ -45,9 +46,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
 
 const BLOCK_KEYS = ['stt', 'llm', 'tts'] as const;
 
-/** Police, ambulance and fire of most countries: a machine must not dial them, and a caller's own phone does it better. */
-const EMERGENCY: ReadonlySet<string> = new Set(['000', '110', '111', '112', '119', '911', '999']);
-
 const SHUTDOWN_WARNING_MS = 60 * 86_400_000;
 
 /** Checks one agent of the config file. Undefined when it has problems; all of them were reported. */
@@ -68,9 +66,11 @@ export function readAgent(name: string, raw: unknown, context: AgentContext): Ag
     llm: checks.readBlock('llm', llmBlock, given, language),
     tts: checks.readBlock('tts', ttsBlock, given, language),
   };
+  const summaryLlm = checks.readSummaryModel(given, language);
   checks.checkScripts(blocks, config, targets);
   const { stt, llm, tts } = blocks;
-  return wrong.length > 0 || !config || !stt || !llm || !tts ? undefined : { ...config, stt, llm, tts };
+  if (wrong.length > 0 || !config || !stt || !llm || !tts) return undefined;
+  return { ...config, stt, llm, tts, ...(summaryLlm && { summaryLlm }) };
 }
 
 class AgentChecks {
@@ -97,14 +97,9 @@ class AgentChecks {
   } {
     const { stt: _, llm: __, tts: ___, ...rest } = refuseNotYet(given, NOT_YET, this.#path, this.#context.complain);
     const targets = z.record(z.string(), z.unknown()).safeParse(rest['transferTargets']).data ?? {};
-    const dangerous = Object.keys(targets).filter((name) => EMERGENCY.has(dialled(targets[name])));
-    for (const name of dangerous) {
-      this.#complain(['transferTargets', name], 'is an emergency number, which only a person may dial; remove it');
-    }
-    const safe = Object.fromEntries(Object.entries(targets).filter(([name]) => !dangerous.includes(name)));
-    const own = dangerous.length > 0 ? { ...rest, transferTargets: safe } : rest;
+    const own = Object.keys(targets).length > 0 ? { ...rest, transferTargets: this.#readTargets(targets) } : rest;
     const known = [...BLOCK_KEYS, ...Object.keys(NOT_YET)];
-    const config = readConfig(agentOptions, own, this.#path, this.#context.complain, known);
+    const config = readConfig(agentOptions, withoutModel(own), this.#path, this.#context.complain, known);
     const names = Object.keys(targets);
     const { fallbackTarget } = given;
     if (typeof fallbackTarget === 'string' && !names.includes(fallbackTarget)) {
@@ -122,6 +117,19 @@ class AgentChecks {
     return { config, targets: names };
   }
 
+  /** Targets in their one form; those that can never be dialled are reported and left out. */
+  #readTargets(targets: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    const usable = Object.entries(targets).flatMap(([name, given]) => {
+      // What is no text is the schema's to report.
+      if (typeof given !== 'string') return [[name, given] as const];
+      const target = normaliseTarget(given);
+      if (target.ok) return [[name, target.target] as const];
+      this.#complain(['transferTargets', name], target.why);
+      return [];
+    });
+    return Object.fromEntries(usable);
+  }
+
   /** One provider block with its fallbacks. */
   readBlock<B extends AnyBlock>(
     kind: 'stt' | 'llm' | 'tts',
@@ -131,10 +139,31 @@ class AgentChecks {
   ): B | undefined {
     // A speech-to-speech agent has none of the three, and that it has to was said.
     if (given['speech'] !== undefined && given[kind] === undefined) return undefined;
-    const block = readConfig(schema, given[kind], [...this.#path, kind], this.#context.complain);
+    return this.#readChain(kind, [kind], schema, given[kind], language);
+  }
+
+  /** `summary.model`: what writes the summaries, when it is not `llm`. */
+  readSummaryModel(given: Readonly<Record<string, unknown>>, language: string): LlmBlock | undefined {
+    const model = summaryOf(given)?.['model'];
+    if (model === undefined) return undefined;
+    const block = this.#readChain('llm', ['summary', 'model'], llmBlock, model, language);
+    const isScripted = block !== undefined && chainOf(block).some(({ provider }) => provider === 'scripted');
+    if (!isScripted) return block;
+    this.#complain(['summary', 'model'], 'cannot be scripted; leave it out to let a scripted agent write its own');
+    return undefined;
+  }
+
+  #readChain<B extends AnyBlock>(
+    kind: 'stt' | 'llm' | 'tts',
+    at: readonly string[],
+    schema: z.ZodType<B>,
+    given: unknown,
+    language: string,
+  ): B | undefined {
+    const block = readConfig(schema, given, [...this.#path, ...at], this.#context.complain);
     if (!block) return undefined;
     chainOf(block).forEach((link, depth) => {
-      const keys = [kind, ...Array<string>(depth).fill('fallback')];
+      const keys = [...at, ...Array<string>(depth).fill('fallback')];
       const problem = languageProblem(kind, link, language);
       if (problem !== undefined) this.#complain([...keys, 'model' in link ? 'model' : 'provider'], problem);
       if (isVendorBlock(link)) this.#checkVendor(keys, link);
@@ -203,8 +232,16 @@ class AgentChecks {
   }
 }
 
-/** The number or user part of a transfer target, without what is written between digits. */
-function dialled(target: unknown): string {
-  const user = /^(?:sips?:|tel:)?([^@;]*)/i.exec(String(target))?.[1] ?? '';
-  return user.replace(/[\s().-]/g, '');
+function summaryOf(given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {
+  const { summary } = given;
+  const isObject = typeof summary === 'object' && summary !== null && !Array.isArray(summary);
+  return isObject ? (summary as Readonly<Record<string, unknown>>) : undefined;
+}
+
+/** `summary.model` is a provider block, read with the others; the rest is the agent's own. */
+function withoutModel(given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const summary = summaryOf(given);
+  if (!summary) return given;
+  const { model: _, ...rest } = summary;
+  return { ...given, summary: rest };
 }

@@ -1,6 +1,8 @@
 import { got, oneOf, type Complain } from './config-problems.ts';
+import { tracesUrl } from './config-tracing.ts';
 import { systemClock } from './core/clock.ts';
 import { messageOf } from './core/errors.ts';
+import { readRecordingKeys, type RecordingKeys } from './records/recording-keys.ts';
 import { createVerifier } from './telnyx/signature.ts';
 
 /** The process environment, e.g. `process.env`. */
@@ -19,8 +21,12 @@ export interface Environment {
   readonly apiKeys: readonly string[];
   readonly dataDir: string | undefined;
   readonly databaseUrl: string | undefined;
+  /** Of recordings at rest. */
+  readonly recordingKeys: RecordingKeys;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty' | undefined;
+  /** See {@link tracesUrl}. */
+  readonly tracesUrl: string | undefined;
 }
 
 export interface TelnyxSettings {
@@ -43,15 +49,19 @@ export function variable(env: Env, name: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
-/** Takes the environment's secrets out of a text, should one have got into the wrong place. */
-export function concealer(env: Env): (text: string) => string {
+/** Every key, token and password of the environment; short ones, which would tear holes into words, are left out. */
+export function secretsOf(env: Env): string[] {
   const secrets = Object.entries(env).flatMap(([name, value]) => {
-    const isKey = /(_KEY|_SECRET|_TOKEN|PASSWORD)$/.test(name) && name !== 'TELNYX_PUBLIC_KEY';
+    const isKey = /(_KEY|_KEY_OLD|_SECRET|_TOKEN|PASSWORD)$/.test(name) && name !== 'TELNYX_PUBLIC_KEY';
     return isKey ? listOf(value) : [URL.parse(value ?? '')?.password ?? ''];
   });
-  // A short one would tear holes into the words.
-  const long = secrets.filter((secret) => secret.length >= 8);
-  return (text) => long.reduce((rest, secret) => rest.replaceAll(secret, '•••'), text);
+  return secrets.filter((secret) => secret.length >= 8);
+}
+
+/** Takes the environment's secrets out of a text, should one have got into the wrong place. */
+export function concealer(env: Env): (text: string) => string {
+  const secrets = secretsOf(env);
+  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '•••'), text);
 }
 
 /** Reads all variables; a value that is wrong is reported and then treated as unset. */
@@ -81,10 +91,12 @@ export function readEnvironment(env: Env, complain: Complain): Environment {
       baseUrl: checked('TELNYX_BASE_URL', notTheApi),
     },
     apiKeys: readApiKeys(variable(env, 'LANDLINE_API_KEY'), complain),
+    recordingKeys: readRecordingKeys(env, complain),
     dataDir: variable(env, 'LANDLINE_DATA_DIR'),
     databaseUrl: checked('DATABASE_URL', notADatabase),
     logLevel: choice('LOG_LEVEL', LOG_LEVELS, variable(env, 'LOG_LEVEL'), complain) ?? 'info',
     logFormat: choice('LOG_FORMAT', ['json', 'pretty'], variable(env, 'LOG_FORMAT'), complain),
+    tracesUrl: tracesUrl(env, complain),
   };
 }
 

@@ -1,6 +1,11 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { AgentConfig } from './agent/options.ts';
+import type { SummaryInput } from './agent/summary-options.ts';
+import type { DestinationOptions } from './call/destination-options.ts';
+import { standingRefusal } from './call/destinations.ts';
+import type { Schedule } from './call/hours.ts';
+import { redactionOptions } from './call/redaction-options.ts';
 import { callShape, type CallOptions } from './call/routing.ts';
 import { readAgent, type AgentEntry } from './config-agents.ts';
 import { demoConfig } from './config-demo.ts';
@@ -17,23 +22,49 @@ import { readConfigFile, type ConfigFile } from './config-file.ts';
 import { configPath, readConfig, refuseNotYet, suggest, type Complain } from './config-problems.ts';
 import { LandlineError } from './core/errors.ts';
 import { maskNumber } from './core/log.ts';
-import { chainOf, type AnyBlock, type ProviderBlocks } from './providers/options.ts';
+import type { RedactionOptions } from './core/redaction.ts';
+import { findFfmpeg } from './records/encoder.ts';
+import {
+  checkRecordingOptions,
+  DEFAULT_RECORDING_OPTIONS,
+  recordingOptions,
+  type RecordingOptions,
+} from './records/recording-options.ts';
+import { chainOf, type AnyBlock, type LlmBlock, type ProviderBlocks } from './providers/options.ts';
+import { retentionOptions, type RetentionOptions } from './records/retention-options.ts';
 
 export type { AgentEntry } from './config-agents.ts';
 export type { Env, LogLevel, TelnyxSettings } from './config-environment.ts';
 
 /** The config file as a person writes it (contract, sections 3 and 7). What is left out gets its default. */
-export interface ConfigInput extends Partial<CallOptions> {
+export interface ConfigInput extends Partial<Omit<CallOptions, 'destinations' | 'hours'>> {
+  readonly destinations?: Partial<DestinationOptions>;
+  /** One schedule for everything, or several with `for`. */
+  readonly hours?: ScheduleInput | readonly ScheduleInput[];
+  readonly redaction?: RedactionOptions;
+  /** What becomes of recordings after their calls. */
+  readonly recordings?: Partial<RecordingOptions>;
+  /** How long each kind of data is kept: `30d`, `12w`, `1y`, `36h`, or `forever`, which is the default. */
+  readonly retention?: Partial<Readonly<Record<keyof RetentionOptions, string>>>;
   readonly agents: Readonly<Record<string, AgentInput>>;
 }
 
-export interface AgentInput extends Partial<Omit<AgentConfig, 'endpointing' | 'idle'>>, ProviderBlocks {
+/** A schedule as a person writes it. */
+export type ScheduleInput = Pick<Schedule, 'timezone' | 'open' | 'afterHours'> & Partial<Schedule>;
+
+export interface AgentInput
+  extends Partial<Omit<AgentConfig, 'endpointing' | 'idle' | 'summary'>>, Omit<ProviderBlocks, 'summaryLlm'> {
   readonly endpointing?: Partial<AgentConfig['endpointing']>;
   readonly idle?: Partial<AgentConfig['idle']>;
+  /** `true`, or how; its `model` is a block like `llm`, which is the default. */
+  readonly summary?: boolean | (SummaryInput & { readonly model?: LlmBlock });
 }
 
 /** Everything the gateway is told from outside, checked, with defaults, frozen to its depth. */
 export interface Config extends CallOptions {
+  readonly redaction: RedactionOptions;
+  readonly recordings: RecordingOptions;
+  readonly retention: RetentionOptions;
   /** `live` with a Telnyx API key, else `emulator`. */
   readonly mode: 'live' | 'emulator';
   /** Path of the config file; undefined: the built-in demo agent. */
@@ -52,6 +83,8 @@ export interface Config extends CallOptions {
   /** `postgres://…` or `sqlite:` and a path. */
   readonly databaseUrl: string;
   readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
+  /** Where OpenTelemetry traces are posted; undefined: none are made. */
+  readonly tracesUrl: string | undefined;
   readonly agents: Readonly<Record<string, AgentEntry>>;
   /** What is allowed but probably not meant, for the log. */
   readonly warnings: readonly string[];
@@ -69,12 +102,7 @@ export interface LoadConfigOptions {
 
 /** Root keys of the contract that are not built yet; delete one when it is. */
 const NOT_YET: Readonly<Record<string, string>> = {
-  destinations: 'is not supported yet; remove it',
-  hours: 'is not supported yet; remove it',
-  blocked: 'is not supported yet; remove it',
   webhooks: 'is not supported yet; remove it',
-  retention: 'is not supported yet; remove it',
-  redaction: 'is not supported yet; remove it',
   livekit: 'is not supported yet; remove it',
 };
 
@@ -83,6 +111,9 @@ const agentName = z
   .regex(/^[A-Za-z][\w-]{0,63}$/, 'must be a name of letters, digits, "_" and "-" that begins with a letter');
 const rootOptions = z.strictObject({
   ...callShape,
+  redaction: redactionOptions,
+  recordings: recordingOptions.default(DEFAULT_RECORDING_OPTIONS),
+  retention: retentionOptions,
   agents: z
     .record(agentName, z.unknown())
     .refine((agents) => Object.keys(agents).length > 0, { error: 'must name at least one agent' }),
@@ -120,8 +151,13 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     );
   }
   const given = source && readConfig(anyKeys, source.value, [], (_, what) => complain('the config', what));
+  // One schedule is read as a list of one.
+  const rootProblem: Complain = (where, what) =>
+    complain(Array.isArray(given?.['hours']) ? where : where.replace(/^hours\[0\]/, 'hours'), what);
   const root =
-    given && readConfig(rootOptions, refuseNotYet(given, NOT_YET, [], complain), [], complain, Object.keys(NOT_YET));
+    given && readConfig(rootOptions, refuseNotYet(given, NOT_YET, [], complain), [], rootProblem, Object.keys(NOT_YET));
+  const machine = { env, keys: environment.recordingKeys, ffmpeg: findFfmpeg(env) };
+  if (root) checkRecordingOptions(root.recordings, machine, complain);
   const agents: Record<string, AgentEntry> = {};
   if (source && given) {
     // Whatever else is wrong at the root: what can be checked is.
@@ -134,6 +170,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
         warn(configPath(['agents', name, 'recording']), RECORDING_WARNING);
     }
     checkRouting(given, Object.keys(rawAgents), complain, warn);
+    if (root) checkTargets(root, agents, environment.telnyx.fromNumber, complain);
+    if (root && mode === 'live' && root.destinations.allow === undefined) warn('destinations.allow', ALLOW_WARNING);
   }
   const conceal = concealer(env);
   if (problems.length > 0 || !source || !root) {
@@ -155,6 +193,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
     apiKeys: environment.apiKeys,
     dataDir,
     databaseUrl: environment.databaseUrl ?? `sqlite:${resolve(dataDir, 'landline.db')}`,
+    tracesUrl: environment.tracesUrl,
     log: { level: environment.logLevel, format: environment.logFormat ?? (isTty ? 'pretty' : 'json') },
     agents,
     warnings: warnings.map(conceal),
@@ -163,6 +202,26 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
 
 const RECORDING_WARNING =
   'is on: callers must be told in many countries; set "consent" to a line that says so, or this to false';
+
+/** Block lists cannot keep up with toll fraud; allow lists can. */
+export const ALLOW_WARNING =
+  'is not set: whoever has an API key may call any country; list where your calls go, like ["+1", "+32"]';
+
+/** Targets that the destinations of the same config refuse would fail at the caller's ear. */
+function checkTargets(
+  root: Pick<CallOptions, 'destinations' | 'numbers'>,
+  agents: Readonly<Record<string, AgentEntry>>,
+  fromNumber: string | undefined,
+  complain: Complain,
+): void {
+  const isOwn = (number: string): boolean => number === fromNumber || Object.hasOwn(root.numbers, number);
+  for (const [name, { transferTargets }] of Object.entries(agents)) {
+    for (const [target, to] of Object.entries(transferTargets)) {
+      const refusal = standingRefusal(to, true, { options: root.destinations, isOwn });
+      if (refusal) complain(configPath(['agents', name, 'transferTargets', target]), refusal.why);
+    }
+  }
+}
 
 /** What follows from where the gateway is reached. */
 function checkServing(
@@ -200,13 +259,24 @@ function checkRouting(
   complain: Complain,
   warn: Complain,
 ): void {
-  const check = (path: readonly string[], agent: unknown): void => {
+  const check = (path: readonly PropertyKey[], agent: unknown): void => {
     if (typeof agent !== 'string' || agents.includes(agent)) return;
     complain(configPath(path), `"${agent}" is no agent${suggest(agent, agents)}`);
   };
   const numbers = Object.entries(anyKeys.safeParse(given['numbers']).data ?? {});
   for (const [number, agent] of numbers) check(['numbers', number], agent);
   check(['defaultAgent'], given['defaultAgent']);
+  const { hours } = given;
+  const schedules = Array.isArray(hours) ? (hours as readonly unknown[]) : [hours];
+  schedules.forEach((schedule, i) => {
+    const path = Array.isArray(hours) ? ['hours', i] : ['hours'];
+    const fields = anyKeys.safeParse(schedule).data ?? {};
+    check([...path, 'afterHours'], fields['afterHours']);
+    const applies = fields['for'];
+    for (const [n, one] of Array.isArray(applies) ? (applies as readonly unknown[]).entries() : []) {
+      if (typeof one === 'string' && !/^\+[1-9]\d{6,14}$/.test(one)) check([...path, 'for', n], one);
+    }
+  });
   if (given['defaultAgent'] === undefined && numbers.length === 0) {
     warn('defaultAgent', 'is not set and there are no numbers: every incoming call will be rejected');
   }
@@ -228,6 +298,7 @@ export function describeConfig(config: Config): string {
     `config: ${config.file ?? 'built-in demo agent'}`,
     `data: ${config.dataDir}`,
     `control API: ${apiKeys.length === 0 ? 'loopback only, no key' : `${apiKeys.length} key(s)`}`,
+    ...(config.tracesUrl === undefined ? [] : [`traces: ${new URL(config.tracesUrl).origin}`]),
     `outbound calls: ${telnyx.connectionId === undefined ? 'no connection id' : `from ${maskNumber(telnyx.fromNumber)}`}`,
   ];
   for (const [name, { stt, llm, tts, language }] of Object.entries(config.agents)) {

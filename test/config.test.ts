@@ -108,6 +108,7 @@ describe('the contract’s example', () => {
       variables: {},
       recording: true,
       transcripts: true,
+      sensitiveDigits: false,
       interruptible: true,
       endpointing: { silenceMs: 500 },
       idle: { afterSeconds: 8, reprompts: 2 },
@@ -262,7 +263,7 @@ describe('a wrong config', () => {
     [
       'a strange root key',
       { ...contract, xyz: 1 },
-      [expect.stringMatching(/^xyz is not a known key; known are numbers, defaultAgent, .*agents, destinations/)],
+      [expect.stringMatching(/^xyz is not a known key; known are numbers, defaultAgent, .*destinations, .*agents/)],
     ],
     [
       'a slip in an agent’s key',
@@ -305,14 +306,13 @@ describe('a wrong config', () => {
     [
       'a transfer target',
       withAgent({ transferTargets: { a: '5105550200' } }),
-      ['agents.reception.transferTargets.a must be E.164 like "+15105550200" or a "sip:" URI'],
+      ['agents.reception.transferTargets.a must begin with + and the country code, without 00 or 011 before it'],
     ],
     [
       'emergency numbers',
       withAgent({ transferTargets: { a: '911', b: 'sip:112@pbx.example', c: 'tel:9-9-9', d: '+15105550200' } }),
       ['a', 'b', 'c'].map(
-        (name) =>
-          `agents.reception.transferTargets.${name} is an emergency number, which only a person may dial; remove it`,
+        (name) => `agents.reception.transferTargets.${name} is an emergency number, which only a person may dial`,
       ),
     ],
     [
@@ -355,6 +355,18 @@ describe('a wrong config', () => {
       ['agents.reception.llm needs the environment variable GROQ_KEY, which is not set'],
     ],
     [
+      'a duration without a unit',
+      { ...contract, retention: { calls: '30' } },
+      ['retention.calls must be a whole number and a unit, like "36h", "30d", "12w" or "2y", or "forever"'],
+    ],
+    [
+      'a pattern that could take for ever',
+      { ...contract, redaction: { patterns: [{ name: 'x', pattern: '(a+)+' }] } },
+      [
+        'redaction.patterns[0].pattern repeats a group that repeats something itself, like (a+)+: that can take for ever; repeat only the inner part',
+      ],
+    ],
+    [
       'a folder of a model',
       withAgent({ stt: { provider: 'sherpa', model: '/no/such/model' } }),
       ['agents.reception.stt.model there is no folder /no/such/model'],
@@ -368,7 +380,7 @@ describe('a wrong config', () => {
         ),
       ],
     ],
-    ...['destinations', 'hours', 'blocked', 'webhooks', 'retention', 'redaction', 'livekit'].map(
+    ...['webhooks', 'livekit'].map(
       (key) => [key, { ...contract, [key]: {} }, [`${key} is not supported yet; remove it`]] as const,
     ),
     ...['limits', 'prices'].map(
@@ -425,7 +437,7 @@ describe('a wrong config', () => {
           },
           numbers: { '+13125550178': 'c' },
           noMediaSeconds: 'x',
-          hours: {},
+          hours: 'always',
         },
         {
           ...LIVE,
@@ -443,8 +455,8 @@ describe('a wrong config', () => {
       'PORT',
       'TELNYX_PUBLIC_KEY',
       'LANDLINE_API_KEY',
-      'hours',
       'noMediaSeconds',
+      'hours',
       'agents.a.recording',
       'agents.a.stt',
       'agents.a.llm.model',
@@ -594,8 +606,12 @@ describe('a warning', () => {
     const warning =
       'agents.reception.recording is on: callers must be told in many countries; set "consent" to a line that says so, or this to false';
 
-    expect((await load(contract, LIVE)).warnings).toEqual([warning]);
-    expect((await load(withAgent({ recording: false }), LIVE)).warnings).toEqual([]);
+    const destinations = { allow: ['+1'] };
+    expect((await load({ ...contract, destinations }, LIVE)).warnings).toEqual([warning]);
+    expect(
+      (await load({ ...contract, agents: { reception: { ...reception, recording: false } }, destinations }, LIVE))
+        .warnings,
+    ).toEqual([]);
   });
 
   it('says that nobody answers, and that a tool has nothing to do', async () => {

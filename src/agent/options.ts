@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { BuiltInToolName } from '../tools/built-in.ts';
+import { summaryOptions, type SummaryOptions } from './summary-options.ts';
 
 /** One agent of the config file without its provider blocks, defaults filled in (contract, section 3). */
 export interface AgentConfig {
@@ -9,17 +10,20 @@ export interface AgentConfig {
   /** BCP 47. */
   readonly language: string;
   readonly tools: readonly BuiltInToolName[];
-  /** Name -> E.164 or `sip:` URI. The model only ever sees the names. */
+  /** Name -> E.164 or `sip:` URI, in the one form of `call/dial-target.ts`. The model only ever sees the names. */
   readonly transferTargets: Readonly<Record<string, string>>;
   /** A name in `transferTargets`: where a call goes whose providers are all gone. */
   readonly fallbackTarget: string | undefined;
   /** The key that puts the caller through to `fallbackTarget`; "0" when a target is set. */
   readonly operatorKey: string | undefined;
   readonly variables: Readonly<Record<string, string>>;
-  readonly recording: boolean;
-  /** Said, and heard to its end, before anything is recorded. */
-  readonly consent: string | undefined;
+  /** `telnyx`: Telnyx records the leg, and its file is fetched. */
+  readonly recording: boolean | 'telnyx';
+  /** Heard to its end before anything is recorded. */
+  readonly consent: Consent | undefined;
   readonly transcripts: boolean;
+  /** No key that a caller presses is written down, shown or told to the model. */
+  readonly sensitiveDigits: boolean;
   /** May the caller talk over the greeting? */
   readonly interruptible: boolean;
   /** `silenceMs`: silence that ends a turn when the recogniser does not decide itself. */
@@ -28,12 +32,18 @@ export interface AgentConfig {
   readonly idle: { readonly afterSeconds: number; readonly reprompts: number };
   /** 5 to 14400; the gateway's own limit when unset. */
   readonly maxDurationSeconds: number | undefined;
+  /** What is made of the conversation once it is over; undefined: nothing. */
+  readonly summary: SummaryOptions | undefined;
 }
 
-/** E.164 (`+` and 7 to 15 digits) or a `sip:`/`sips:` URI: what a transfer target may be. */
-export const dialTarget: z.ZodType<string> = z
-  .string()
-  .regex(/^(\+[1-9]\d{6,14}|sips?:[^\s@]+@[^\s@]+)$/, 'must be E.164 like "+15105550200" or a "sip:" URI');
+/** What a caller hears before anything is recorded: the line, then the beep; at least one of them. */
+export interface Consent {
+  readonly line?: string | undefined;
+  readonly beep: boolean;
+}
+
+const consentLine = z.string().trim().min(1).max(2000);
+const NO_CONSENT = 'must be a line of 1 to 2000 characters, {"beep": true} or {"line": "…", "beep": true}';
 
 /** The agent's own keys; `config.ts` adds the provider blocks to them. */
 export const agentShape: { readonly [K in keyof AgentConfig]: z.ZodType<AgentConfig[K]> } = {
@@ -44,16 +54,27 @@ export const agentShape: { readonly [K in keyof AgentConfig]: z.ZodType<AgentCon
     .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'must be a BCP 47 tag like "en" or "fr-BE"')
     .default('en'),
   tools: z.array(z.enum(['transfer_call', 'hang_up', 'send_dtmf'])).default(['hang_up']),
-  transferTargets: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/), dialTarget).default({}),
+  transferTargets: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/), z.string().min(1)).default({}),
   fallbackTarget: z.string().optional(),
   operatorKey: z
     .string()
     .regex(/^[0-9*#]$/, 'must be one key of 0-9, * and #')
     .optional(),
   variables: z.record(z.string(), z.string()).default({}),
-  recording: z.boolean().default(true),
-  consent: z.string().trim().min(1).max(2000).optional(),
+  recording: z.union([z.boolean(), z.literal('telnyx')], { error: 'must be true, false or "telnyx"' }).default(true),
+  consent: z
+    .union(
+      [
+        consentLine.transform((line) => ({ line, beep: false })),
+        z
+          .strictObject({ line: consentLine.optional(), beep: z.boolean().default(false) })
+          .refine(({ line, beep }) => beep || line !== undefined, { error: NO_CONSENT }),
+      ],
+      { error: NO_CONSENT },
+    )
+    .optional(),
   transcripts: z.boolean().default(true),
+  sensitiveDigits: z.boolean().default(false),
   interruptible: z.boolean().default(true),
   endpointing: z
     .strictObject({ silenceMs: z.number().int().min(200).max(3000).default(500) })
@@ -65,6 +86,7 @@ export const agentShape: { readonly [K in keyof AgentConfig]: z.ZodType<AgentCon
     })
     .default({ afterSeconds: 8, reprompts: 2 }),
   maxDurationSeconds: z.number().min(5).max(14_400).optional(),
+  summary: summaryOptions,
 };
 
 export const agentOptions: z.ZodType<AgentConfig> = z.strictObject(agentShape);

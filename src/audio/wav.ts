@@ -97,27 +97,12 @@ export function writeWav({ sampleRate, channels, encoding = 'pcm16' }: WavToWrit
   }
   const isPcm = encoding === 'pcm16';
   const block = BYTES[encoding] * channels.length;
-  const headerBytes = isPcm ? 44 : 58;
+  const header = wavHeader({ sampleRate, channels: channels.length, frames, encoding });
+  const headerBytes = header.length;
   const dataBytes = frames * block;
   const out = new Uint8Array(headerBytes + dataBytes + (dataBytes % 2));
+  out.set(header);
   const view = new DataView(out.buffer);
-  putText(out, 0, 'RIFF');
-  view.setUint32(4, out.length - 8, true);
-  putText(out, 8, 'WAVEfmt ');
-  view.setUint32(16, isPcm ? 16 : 18, true);
-  view.setUint16(20, isPcm ? FORMAT_PCM : encoding === 'PCMU' ? FORMAT_MULAW : FORMAT_ALAW, true);
-  view.setUint16(22, channels.length, true);
-  view.setUint32(24, sampleRate, true);
-  view.setUint32(28, sampleRate * block, true);
-  view.setUint16(32, block, true);
-  view.setUint16(34, BYTES[encoding] * 8, true);
-  if (!isPcm) {
-    putText(out, 38, 'fact');
-    view.setUint32(42, 4, true);
-    view.setUint32(46, frames, true);
-  }
-  putText(out, headerBytes - 8, 'data');
-  view.setUint32(headerBytes - 4, dataBytes, true);
   channels.forEach((samples, channel) => {
     if (isPcm) {
       let at = headerBytes + channel * 2;
@@ -127,6 +112,43 @@ export function writeWav({ sampleRate, channels, encoding = 'pcm16' }: WavToWrit
       for (let n = 0; n < frames; n++) out[headerBytes + n * block + channel] = codes[n] as number;
     }
   });
+  return out;
+}
+
+/** What a WAV file says of its samples. */
+export interface WavShape {
+  readonly sampleRate: number;
+  readonly channels: number;
+  /** Samples of each channel; their bytes follow the header, and one more when they are odd. */
+  readonly frames: number;
+  /** Default `pcm16`. */
+  readonly encoding?: 'pcm16' | 'PCMU' | 'PCMA';
+}
+
+/** The bytes of a WAV file before its samples: 44, and 58 for G.711. */
+export function wavHeader({ sampleRate, channels, frames, encoding = 'pcm16' }: WavShape): Uint8Array {
+  const isPcm = encoding === 'pcm16';
+  const block = BYTES[encoding] * channels;
+  const dataBytes = frames * block;
+  const out = new Uint8Array(isPcm ? 44 : 58);
+  const view = new DataView(out.buffer);
+  putText(out, 0, 'RIFF');
+  view.setUint32(4, out.length - 8 + dataBytes + (dataBytes % 2), true);
+  putText(out, 8, 'WAVEfmt ');
+  view.setUint32(16, isPcm ? 16 : 18, true);
+  view.setUint16(20, isPcm ? FORMAT_PCM : encoding === 'PCMU' ? FORMAT_MULAW : FORMAT_ALAW, true);
+  view.setUint16(22, channels, true);
+  view.setUint32(24, sampleRate, true);
+  view.setUint32(28, sampleRate * block, true);
+  view.setUint16(32, block, true);
+  view.setUint16(34, BYTES[encoding] * 8, true);
+  if (!isPcm) {
+    putText(out, 38, 'fact');
+    view.setUint32(42, 4, true);
+    view.setUint32(46, frames, true);
+  }
+  putText(out, out.length - 8, 'data');
+  view.setUint32(out.length - 4, dataBytes, true);
   return out;
 }
 

@@ -1,26 +1,33 @@
 import type { DialogueInput } from '../agent/dialogue/inputs.ts';
 import { isoTime } from '../core/clock.ts';
-import { maskNumber, type Log } from '../core/log.ts';
+import type { Log } from '../core/log.ts';
+import { createRedactor } from '../core/redaction.ts';
 import type { JournalData } from '../journal/format.ts';
+import { EventLog } from './event-log.ts';
 import type { AnyEffect, CallInput, LegName, PublicEvent } from './inputs.ts';
 import type { CallPorts } from './ports.ts';
-import { effectLine, eventLine, inputLine } from './record-lines.ts';
+import { RecordLines, type RecordLinesOptions } from './record-lines.ts';
+
+/** What an agent's config says about what may be written down. */
+export type CallPrivacy = Omit<RecordLinesOptions, 'redactor'>;
 
 /** Writes one call's journal, in one count, and tells its events to people and to the log. */
 export class Chronicle {
   readonly #callId: string;
   readonly #ports: CallPorts;
-  readonly #log: Log;
-  readonly #keepTexts: boolean;
+  readonly #lines: EventLog;
+  readonly #gate: RecordLines;
   #seq: number;
   #endTold = false;
+  /** Characters given to the voice since the last effect that told of them. */
+  #characters = 0;
 
   /** @param seq the last number taken, after a restart. */
-  constructor(callId: string, ports: CallPorts, log: Log, keepTexts: boolean, seq: number) {
+  constructor(callId: string, ports: CallPorts, log: Log, privacy: CallPrivacy, seq: number) {
     this.#callId = callId;
     this.#ports = ports;
-    this.#log = log;
-    this.#keepTexts = keepTexts;
+    this.#lines = new EventLog(log);
+    this.#gate = new RecordLines({ redactor: ports.redactor ?? createRedactor(), ...privacy });
     this.#seq = seq;
   }
 
@@ -31,20 +38,35 @@ export class Chronicle {
 
   input(input: CallInput | DialogueInput, t: number, onWritten?: () => void): void {
     const leg = 'leg' in input ? { leg: input.leg } : {};
-    this.#ports.journal.append({ k: 'in', s: ++this.#seq, t, ...leg, d: inputLine(input, this.#keepTexts) }, onWritten);
+    this.#ports.journal.append({ k: 'in', s: ++this.#seq, t, ...leg, d: this.#gate.input(input, t) }, onWritten);
+    this.#ports.observer?.input(input, t);
   }
 
   /** What came by the media socket and is no input of a machine: keys and marks. */
   media(leg: LegName, t: number, d: JournalData): void {
-    this.#ports.journal.append({ k: 'in', s: ++this.#seq, t, leg, d });
+    this.#ports.journal.append({ k: 'in', s: ++this.#seq, t, leg, d: this.#gate.media(d, t) });
   }
 
   effect(effect: AnyEffect, t: number): void {
     const s = ++this.#seq;
-    // The tokens of an answer are on file already, as the model's own words.
-    if (effect.type === 'ttsText') return;
+    // The tokens of an answer are on file already, as the model's own words; how many it was is what a voice costs.
+    if (effect.type === 'ttsText') {
+      this.#characters += effect.text.length;
+      return;
+    }
+    if (effect.type === 'llmStart') this.#lines.tools.offered(effect.tools);
     const leg = 'leg' in effect ? { leg: effect.leg } : {};
-    this.#ports.journal.append({ k: 'fx', s, t, ...leg, d: effectLine(effect, this.#keepTexts) });
+    const d = this.#gate.effect(effect);
+    this.#ports.journal.append({ k: 'fx', s, t, ...leg, d: this.#withCharacters(d) });
+    this.#ports.observer?.effect(effect, t);
+  }
+
+  #withCharacters(d: JournalData): JournalData {
+    const isLast = d.type === 'ttsEnd' || d.type === 'ttsCancel' || d.type === 'ttsClose';
+    if (!isLast || this.#characters === 0) return d;
+    const characters = this.#characters;
+    this.#characters = 0;
+    return { ...d, characters };
   }
 
   /** Takes the number of an effect that is written by {@link intent}. */
@@ -60,7 +82,8 @@ export class Chronicle {
     t: number,
     onWritten: () => void,
   ): void {
-    const d = { ...effectLine(effect, this.#keepTexts), commandId };
+    const d = { ...this.#gate.effect(effect), commandId };
+    this.#ports.observer?.command({ s, leg: effect.leg, name: effect.command.name }, t);
     this.#ports.journal.append({ k: 'fx', s, t, leg: effect.leg, d }, onWritten);
   }
 
@@ -68,35 +91,18 @@ export class Chronicle {
     if (event.type === 'call.ended') this.#endTold = true;
     const id = this.#ports.eventId();
     const s = ++this.#seq;
+    const shown = this.#gate.event(event, t);
     // A partial is told and forgotten: it is never stored.
     if (event.type !== 'transcript.partial') {
-      this.#ports.journal.append({ k: 'ev', s, t, id, d: eventLine(event, this.#keepTexts) });
+      this.#ports.journal.append({ k: 'ev', s, t, id, d: shown as unknown as JournalData });
     }
-    this.#ports.publish({ ...event, id, callId: this.#callId, at: isoTime(this.#ports.clock.wall()) });
-    this.#logLine(event);
+    this.#ports.observer?.event(shown, t);
+    this.#ports.publish({ ...shown, id, callId: this.#callId, at: isoTime(this.#ports.clock.wall()) });
+    this.#lines.tell(event);
   }
 
   end(reason: string, t: number): void {
+    this.#ports.observer?.ended(t);
     this.#ports.journal.close({ k: 'end', s: ++this.#seq, t, d: { type: 'end', reason } });
-  }
-
-  #logLine(event: PublicEvent): void {
-    switch (event.type) {
-      case 'call.created': {
-        const { from, to, agent } = event.data;
-        this.#log.info({ from: maskNumber(from), to: maskNumber(to), agent }, 'call created');
-        return;
-      }
-      case 'call.ended':
-        this.#log.info({ ...event.data }, 'call ended');
-        return;
-      case 'provider.failed':
-        this.#log.warn({ ...event.data }, 'provider failed');
-        return;
-      case 'transcript.partial':
-        return;
-      default:
-        this.#log.debug({ event: event.type }, 'call event');
-    }
   }
 }

@@ -1,14 +1,17 @@
 import type { Ids } from '../core/ids.ts';
 import type { Chronicle } from './chronicle.ts';
 import { CommandLane } from './command-lane.ts';
+import type { Verdict } from './destinations.ts';
 import type { AnyEffect, CallInput, LegName } from './inputs.ts';
 import type { CallPorts } from './ports.ts';
-import { isOver, type CallState } from './state.ts';
+import { hereOf, isOver, type CallState } from './state.ts';
 import { telnyxCommand } from './telnyx-command.ts';
 
 export interface CommandDeskOptions {
   readonly callId: string;
   readonly language: string;
+  /** Where the operator lets this agent put calls through to. */
+  readonly listed: readonly string[];
   readonly ports: CallPorts;
   readonly ids: Ids;
   readonly chronicle: Chronicle;
@@ -35,12 +38,22 @@ export class CommandDesk {
 
   run(effect: Extract<AnyEffect, { type: 'command' }>, t: number): void {
     const { ids, ports, chronicle, callId, language, state, post } = this.#options;
-    const { leg, command, tag } = effect;
+    const { leg, tag } = effect;
+    const verdict = this.#admit(effect.command);
+    const command = verdict?.ok && 'to' in effect.command ? { ...effect.command, to: verdict.to } : effect.command;
     const callControlId = state().legs[leg]?.callControlId ?? '';
     const commandId = ids.uuid('command');
     const url = (epoch: number): string => ports.expectMedia(ids.token('media'), leg, epoch);
     const wire = telnyxCommand(command, { url, callId, leg, declared: state().declared, language });
     const s = chronicle.nextNumber();
+    const which = { leg, effect: s, name: wire.name, ...(tag === undefined ? {} : { tag }) };
+    if (verdict?.ok === false) {
+      chronicle.intent(s, effect, commandId, t, () => undefined);
+      const message = `destination_not_allowed: ${verdict.why}`;
+      const outcome = { ok: false, kind: 'refused', code: 'destination_not_allowed', message } as const;
+      post({ type: 'commandDone', ...which, outcome });
+      return;
+    }
     let sent = false;
     const send = (): void => {
       if (sent) return;
@@ -51,10 +64,7 @@ export class CommandDesk {
         callControlId,
         commandId,
         command: wire,
-        done: (outcome) => {
-          const which = { leg, effect: s, name: wire.name };
-          post({ type: 'commandDone', ...which, outcome, ...(tag === undefined ? {} : { tag }) });
-        },
+        done: (outcome) => post({ type: 'commandDone', ...which, outcome }),
       });
     };
     const patience = ports.clock.after(JOURNAL_PATIENCE_MS, () => {
@@ -62,6 +72,17 @@ export class CommandDesk {
       send();
     });
     chronicle.intent(s, effect, commandId, t, send);
+  }
+
+  /** The one place through which everything passes that makes Telnyx dial. Undefined: this does not. */
+  #admit(command: Extract<AnyEffect, { type: 'command' }>['command']): Verdict | undefined {
+    if (!('to' in command)) return undefined;
+    const { ports, callId, listed, state } = this.#options;
+    const call = state();
+    const { ordered = [] } = call;
+    // The number of a call out was asked for by people too.
+    const asked = call.direction === 'outbound' ? [...ordered, call.to] : ordered;
+    return ports.destinations.admit({ callId, to: command.to, listed, ordered: asked, here: hereOf(call) });
   }
 
   /** Orders a leg down outside all order: the call itself is broken. */

@@ -32,6 +32,11 @@ export class Door {
     this.#keeper = keeper;
   }
 
+  /** Things that wait for the one under way. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   get isClosed(): boolean {
     return this.#closed;
   }

@@ -25,6 +25,8 @@ export interface CallFacts {
   readonly turn: number;
   /** Recording had begun. */
   readonly recorded: boolean;
+  /** What it was doing; undefined before it was decided. */
+  readonly recording: 'off' | 'on' | 'paused' | undefined;
   readonly seq: number;
   readonly t: number;
   /** Call clock, samples of 8 kHz, as far as the journal can tell. */
@@ -41,11 +43,20 @@ export interface ToolTurn {
   readonly endMs: number;
 }
 
-type Draft = { -readonly [K in keyof CallFacts]: CallFacts[K] };
+type Draft = {
+  -readonly [K in keyof CallFacts]: CallFacts[K] extends readonly (infer T)[] ? T[] : CallFacts[K];
+};
 
 /** Folds the records of one journal (without its head), in order. Unknown records change nothing. */
 export function foldFacts(records: readonly JournalRecord[]): CallFacts {
-  const f: Draft = {
+  const fold = new FactsFold();
+  for (const record of records) fold.add(record);
+  return fold.facts();
+}
+
+/** The same, record by record: what a journal that is still being written says so far. Every record costs the same. */
+export class FactsFold {
+  readonly #f: Draft = {
     direction: 'inbound',
     from: '',
     to: '',
@@ -63,37 +74,60 @@ export function foldFacts(records: readonly JournalRecord[]): CallFacts {
     toolResults: {},
     turn: 0,
     recorded: false,
+    recording: undefined,
     seq: 0,
     t: 0,
     samples: 0,
     idCounts: {},
     events: [],
   };
-  let streamedAt: number | undefined;
-  let commandId: unknown;
-  for (const record of records) {
+  readonly #tools = new Map<string, { readonly name: string; readonly arguments: string; readonly t: number }>();
+  #streamedAt: number | undefined;
+  #commandId: unknown;
+
+  add(record: JournalRecord): void {
+    const f = this.#f;
     if ('t' in record) f.t = Math.max(f.t, record.t);
     if ('s' in record) f.seq = Math.max(f.seq, record.s);
     if (record.k === 'in') {
       onInput(f, record.leg, record.d);
-      if (record.d.type === 'mediaStarted') streamedAt ??= record.t;
+      if (record.d.type === 'mediaStarted') this.#streamedAt ??= record.t;
     }
     if (record.k === 'fx' && record.d.type === 'command' && record.leg !== undefined) {
       // A takeover repeats an answer under its first id; that takes no new one.
-      if (record.d['commandId'] !== commandId) countIds(f, record.d);
-      commandId = record.d['commandId'];
+      if (record.d['commandId'] !== this.#commandId) countIds(f, record.d);
+      this.#commandId = record.d['commandId'];
       onCommand(f, record.leg, record.d);
     }
-    if (record.k === 'ev') onEvent(f, record.id, record.t, record.d as unknown as PublicEvent);
+    if (record.k === 'ev') {
+      const event = record.d as unknown as PublicEvent;
+      onEvent(f, record.id, record.t, event);
+      if (event.type === 'tool.called') this.#tools.set(event.data.id, { ...event.data, t: record.t });
+      if (event.type === 'tool.ended') this.#toolEnded(event.data.id, event.data.name, event.data.result, record.t);
+    }
     if (record.k === 'end') f.endedAt ??= record.t;
   }
-  // A transfer whose command is not on file was never asked for.
-  if (f.transfer?.to === '') {
-    f.transfer = undefined;
-    f.status = 'active';
+
+  /** Its lists grow with the fold: what is kept of them is copied. */
+  facts(): CallFacts {
+    const f = this.#f;
+    const samples = this.#streamedAt === undefined ? 0 : Math.round((f.t - this.#streamedAt) * 8);
+    // A transfer whose command is not on file was never asked for.
+    const untold = f.transfer?.to === '';
+    return { ...f, samples, ...(untold ? { transfer: undefined, status: 'active' as const } : {}) };
   }
-  if (streamedAt !== undefined) f.samples = Math.round((f.t - streamedAt) * 8);
-  return f;
+
+  #toolEnded(id: string, name: string, result: string, t: number): void {
+    const called = this.#tools.get(id);
+    this.#tools.delete(id);
+    const text = toolText(name, called?.arguments, result);
+    this.#f.turns.push({ role: 'tool', text, startMs: Math.round(called?.t ?? t), endMs: Math.round(t) });
+  }
+}
+
+/** A tool's work in one line: `transfer_call {"target":"sales"}: answered`. */
+export function toolText(name: string, args: string | undefined, result: string): string {
+  return `${name}${args === undefined || args === '' || args === '{}' ? '' : ` ${args}`}: ${result}`;
 }
 
 function onInput(f: Draft, leg: string | undefined, d: Readonly<Record<string, unknown>>): void {
@@ -156,6 +190,11 @@ function onCommand(f: Draft, leg: string, d: Readonly<Record<string, unknown>>):
     case 'hangup':
       change(f, leg, { phase: 'ending' });
       return;
+    case 'recordStart':
+      // Whether it went out is not asked: a second one would make a second file.
+      f.recorded = true;
+      f.recording = 'on';
+      return;
     case 'transfer':
       f.transfer = { target: f.transfer?.target ?? '', to: String(command['to']) };
       change(f, leg, { phase: 'transferring' });
@@ -165,10 +204,15 @@ function onCommand(f: Draft, leg: string, d: Readonly<Record<string, unknown>>):
 }
 
 function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
-  f.events = [...f.events, { id, t, event }];
+  f.events.push({ id, t, event });
   switch (event.type) {
     case 'recording.started':
       f.recorded = true;
+      f.recording = 'on';
+      return;
+    case 'recording.stopped':
+      // What was sensitive when the process died may still be: somebody has to say that recording may go on.
+      f.recording = event.data.reason === 'paused' || event.data.reason === 'sensitive' ? 'paused' : 'off';
       return;
     case 'turn.started':
       f.turn = Math.max(f.turn, event.data.turn);
@@ -203,26 +247,18 @@ function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
     }
     case 'turn.ended':
       f.turn = Math.max(f.turn, event.data.turn);
-      f.turns = [...f.turns, event.data];
+      f.turns.push(event.data);
       if (event.data.text !== '') addHistory(f, event.data);
       return;
     case 'tool.called': {
       const { id: callId, name, arguments: args } = event.data;
-      f.history = [
-        ...f.history,
-        { role: 'assistant', content: '', toolCalls: [{ id: callId, name, arguments: args }] },
-      ];
+      f.history.push({ role: 'assistant', content: '', toolCalls: [{ id: callId, name, arguments: args }] });
       // Until its end is on file nobody knows whether it happened; it is never run again.
       f.toolResults = { ...f.toolResults, [callId]: '{"status":"outcome unknown"}' };
       return;
     }
     case 'tool.ended': {
-      const { id: callId, name, result } = event.data;
-      f.toolResults = { ...f.toolResults, [callId]: result };
-      f.turns = [
-        ...f.turns,
-        { role: 'tool', text: `${name}: ${result}`, startMs: Math.round(t), endMs: Math.round(t) },
-      ];
+      f.toolResults = { ...f.toolResults, [event.data.id]: event.data.result };
       return;
     }
     case 'call.ended':
@@ -237,10 +273,9 @@ function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
 
 function addHistory(f: Draft, turn: TurnRecord): void {
   const last = f.history.at(-1);
-  if (turn.role === 'agent') f.history = [...f.history, { role: 'assistant', content: turn.text, toolCalls: [] }];
-  else if (last?.role === 'user')
-    f.history = [...f.history.slice(0, -1), { role: 'user', content: `${last.content} ${turn.text}` }];
-  else f.history = [...f.history, { role: 'user', content: turn.text }];
+  if (turn.role === 'agent') f.history.push({ role: 'assistant', content: turn.text, toolCalls: [] });
+  else if (last?.role === 'user') f.history.splice(-1, 1, { role: 'user', content: `${last.content} ${turn.text}` });
+  else f.history.push({ role: 'user', content: turn.text });
 }
 
 function change(f: Draft, leg: string, what: Partial<Leg> & { phase?: LegPhase }): void {

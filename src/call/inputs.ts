@@ -1,4 +1,4 @@
-import type { DialogueEffect, DialogueEvent, DialogueInput } from '../agent/dialogue/inputs.ts';
+import type { DialogueEffect, DialogueEvent, DialogueInput, RecordingStep } from '../agent/dialogue/inputs.ts';
 import type { G711 } from '../audio/format.ts';
 import type { CommandOutcome, LegStatus, TelnyxCommand } from '../telnyx/commands.ts';
 import type { TelnyxEvent } from '../telnyx/events.ts';
@@ -32,7 +32,8 @@ export type ControlAction =
   | { readonly type: 'hangup'; readonly reason?: string }
   | { readonly type: 'transfer'; readonly target: string; readonly to: string; readonly message?: string }
   | { readonly type: 'dtmf'; readonly digits: string }
-  | { readonly type: 'say'; readonly text: string; readonly interrupt: boolean };
+  | { readonly type: 'say'; readonly text: string; readonly interrupt: boolean }
+  | { readonly type: 'record'; readonly do: RecordingStep };
 
 /** Everything that can happen to a call. One journal line each, in one order. */
 export type CallInput =
@@ -104,7 +105,10 @@ export type CallCommand =
   | { readonly name: 'transfer'; readonly to: string; readonly timeoutSecs: number; readonly timeLimitSecs: number }
   | { readonly name: 'streamingStop' }
   | { readonly name: 'speak'; readonly text: string }
-  | { readonly name: 'sendDtmf'; readonly digits: string };
+  | { readonly name: 'sendDtmf'; readonly digits: string }
+  /** Telnyx records the leg: a stereo WAV, ours on the right. */
+  | { readonly name: 'recordStart' }
+  | { readonly name: 'recordStop' | 'recordPause' | 'recordResume' };
 
 /** Everything a call does. One journal line each; intents are on file before they are carried out. */
 export type CallEffect =
@@ -114,6 +118,8 @@ export type CallEffect =
   | { readonly type: 'setTimer'; readonly leg: LegName; readonly name: CallTimer; readonly ms: number }
   | { readonly type: 'cancelTimer'; readonly leg: LegName; readonly name: CallTimer }
   | { readonly type: 'event'; readonly event: CallEvent }
+  /** Our own audio tracks start, stop, pause or go on. */
+  | { readonly type: 'record'; readonly do: RecordingStep; readonly isSensitive: boolean }
   /** To the dialogue machine, within the same step. */
   | { readonly type: 'dialogue'; readonly input: DialogueInput }
   /** The dialogue of this call ended; its providers are closed. All legs are down. Last effect of a call. */
@@ -123,6 +129,21 @@ export type CallEffect =
 export type AnyEffect = CallEffect | Exclude<DialogueEffect, { type: 'signal' }>;
 
 export type CallStatus = 'dialing' | 'ringing' | 'active' | 'transferring' | 'transferred' | 'ended';
+
+/** `by` whom the recording is made. A pause is a `stopped` with a reason that tells that it goes on. */
+export type RecordingEvent =
+  | {
+      readonly type: 'recording.started';
+      readonly data: { readonly by: 'gateway' | 'telnyx'; readonly reason: 'started' | 'resumed' };
+    }
+  | {
+      readonly type: 'recording.stopped';
+      readonly data: {
+        readonly by: 'gateway' | 'telnyx';
+        /** `failed`: Telnyx refused to record. */
+        readonly reason: 'stopped' | 'paused' | 'sensitive' | 'ended' | 'failed';
+      };
+    };
 
 export type CallEvent =
   | {
@@ -142,7 +163,7 @@ export type CallEvent =
   | { readonly type: 'transfer.started'; readonly data: { readonly target: string } }
   | { readonly type: 'transfer.ended'; readonly data: { readonly target: string; readonly outcome: string } }
   | { readonly type: 'dtmf.sent'; readonly data: { readonly digits: string } }
-  | { readonly type: 'recording.started' | 'recording.stopped'; readonly data: Readonly<Record<string, never>> }
+  | RecordingEvent
   | { readonly type: 'codec.mismatch'; readonly data: { readonly announced: string; readonly heard: string } }
   | {
       readonly type: 'call.ended';
@@ -154,5 +175,25 @@ export type CallEvent =
       };
     };
 
+/** What was made of the conversation after it; the one kind of event that may follow `call.ended`. */
+export interface CallSummarized {
+  readonly type: 'call.summarized';
+  readonly data: CallSummary;
+}
+
+/** `createdAt` is ISO 8601; `model` names vendor and model. */
+export type CallSummary =
+  | {
+      readonly status: 'ready';
+      readonly text: string;
+      /** As the agent's `summary.schema` asks; absent without one. */
+      readonly data?: unknown;
+      readonly model: string;
+      readonly createdAt: string;
+      /** What all attempts that led to it took, as far as the vendor says. */
+      readonly usage?: { readonly promptTokens: number; readonly completionTokens: number };
+    }
+  | { readonly status: 'failed'; readonly reason: string; readonly model: string; readonly createdAt: string };
+
 /** Every event type `/v1/events` can show. */
-export type PublicEvent = CallEvent | DialogueEvent;
+export type PublicEvent = CallEvent | DialogueEvent | CallSummarized;

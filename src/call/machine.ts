@@ -26,6 +26,7 @@ import {
   TRANSFER_MS,
 } from './leg.ts';
 import { currentTarget, isOver, isTarget, talkingLeg, type CallDraft, type CallState, type Leg } from './state.ts';
+import { isRecordCommand, onRecordDone, onRecordSignal } from './recording.ts';
 import { joinTarget, onBridged, outcomeOf, transferFailed } from './transfer.ts';
 
 export interface CallStep {
@@ -208,6 +209,10 @@ function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type:
       },
     });
   }
+  if (isRecordCommand(name) && (outcome.ok || outcome.kind !== 'gone')) {
+    onRecordDone(d, leg, name, outcome, input.tag);
+    return;
+  }
   if (outcome.ok) return;
   if (outcome.kind === 'gone' && !isOver(leg)) {
     // The far party was faster; call.hangup is on its way, or lost.
@@ -225,7 +230,8 @@ function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type:
       return;
     case 'transfer': {
       const target = currentTarget(d.s);
-      if (!target || isOver(target)) transferFailed(d, 'failed');
+      const notAllowed = outcome.code === 'destination_not_allowed';
+      if (!target || isOver(target)) transferFailed(d, notAllowed ? 'not_allowed' : 'failed');
       return;
     }
     case 'speak':
@@ -236,6 +242,10 @@ function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type:
       d.fx.push({ type: 'closeMedia', leg: leg.name, code: 1000, why: 'bridged' });
       return;
     case 'sendDtmf':
+    case 'recordStart':
+    case 'recordStop':
+    case 'recordPause':
+    case 'recordResume':
       return;
     default:
       unreachable(name);
@@ -303,6 +313,7 @@ function onControl(d: CallDraft, leg: Leg, action: ControlAction): void {
       return;
     case 'transfer':
       if (leg.phase !== 'streaming') return;
+      d.s.ordered = [...(d.s.ordered ?? []), action.to];
       d.fx.push({
         type: 'dialogue',
         input: {
@@ -318,6 +329,9 @@ function onControl(d: CallDraft, leg: Leg, action: ControlAction): void {
       return;
     case 'say':
       d.fx.push({ type: 'dialogue', input: { type: 'say', text: action.text, interrupt: action.interrupt } });
+      return;
+    case 'record':
+      d.fx.push({ type: 'dialogue', input: { type: 'record', do: action.do } });
       return;
     default:
       unreachable(action);
@@ -345,6 +359,9 @@ function onSignal(d: CallDraft, leg: Leg, signal: DialogueSignal): void {
       return;
     case 'dtmf':
       sendDtmf(d, leg, signal.digits, signal.toolCallId);
+      return;
+    case 'record':
+      onRecordSignal(d, leg, signal);
       return;
     case 'speakForUs':
       speakAndHangUp(d, leg, signal.text, 'provider_failure');

@@ -1,5 +1,6 @@
 import { bytesPerMs, frameBytes, PCMU_8K, type AudioFormat } from '../audio/format.ts';
 import { silence } from '../audio/codec.ts';
+import type { ReorderCounters } from '../audio/reorder.ts';
 import type { Log } from '../core/log.ts';
 import {
   CLEAR_MESSAGE,
@@ -41,7 +42,20 @@ export interface MediaCounters {
   framesOut: number;
   bad: number;
   ignored: number;
+  /** Frames that never came and were concealed. */
+  lost: number;
+  duplicate: number;
+  /** Frames that came after they had been given up. */
+  late: number;
+  reordered: number;
+  /** Sockets closed because the far end did not read. */
+  unread: number;
 }
+
+const NOTHING_COUNTED: MediaCounters = {
+  ...{ framesIn: 0, framesOut: 0, bad: 0, ignored: 0 },
+  ...{ lost: 0, duplicate: 0, late: 0, reordered: 0, unread: 0 },
+};
 
 /**
  * One leg's audio, both ways: the sockets of its streams one after the other, the way in, playout on the way out, and the
@@ -51,7 +65,7 @@ export class MediaLeg {
   readonly leg: LegName;
   readonly playout: Playout;
   readonly recorder: Recorder;
-  readonly counters: MediaCounters = { framesIn: 0, framesOut: 0, bad: 0, ignored: 0 };
+  readonly #counters: MediaCounters = { ...NOTHING_COUNTED };
   /** Time of the last inbound audio. */
   lastFrameAt = 0;
   readonly #sink: MediaLegSink;
@@ -85,7 +99,8 @@ export class MediaLeg {
         frame: (bytes) => this.#send(createMediaMessage(order ? order.write(bytes) : bytes)),
         mark: (name) => this.#send(createMarkMessage(name)),
         clear: () => this.#send(CLEAR_MESSAGE),
-        heard: (_turn, _from, bytes) => recorder.agent(bytes),
+        run: (t) => recorder.agentRun(t),
+        heard: (bytes, { inRun, markedAt }) => recorder.agent(bytes, inRun, markedAt),
         played: (turn, by) => sink.played(turn, by),
       },
       {
@@ -94,6 +109,19 @@ export class MediaLeg {
         silence: (bytes) => silence(outbound, Math.ceil(bytes / bytesPerMs(outbound))).subarray(0, bytes),
       },
     );
+  }
+
+  /** What was counted so far, over all streams of the leg. */
+  get counters(): Readonly<MediaCounters> {
+    const sum = { ...this.#counters };
+    for (const [name, count] of Object.entries(this.#inbound?.counters ?? {}) as [keyof ReorderCounters, number][])
+      sum[name] += count;
+    return sum;
+  }
+
+  /** Is a socket attached? */
+  get isOpen(): boolean {
+    return this.#socket !== undefined;
   }
 
   /** Format of the caller's audio; what we asked for until Telnyx has announced it. */
@@ -141,10 +169,10 @@ export class MediaLeg {
     switch (message.event) {
       case 'media':
         if (message.track === 'outbound' || this.#streamId === undefined || !this.#inbound) {
-          this.counters.ignored++;
+          this.#counters.ignored++;
           return;
         }
-        this.counters.framesIn++;
+        this.#counters.framesIn++;
         this.lastFrameAt = t;
         this.#inbound.write(message.chunk, this.#inboundBytes(message.payload), t);
         return;
@@ -192,7 +220,9 @@ export class MediaLeg {
       this.#sink.input({ type: 'mediaUnsupported', leg: this.leg, epoch, encoding });
       return;
     }
+    Object.assign(this.#counters, this.counters);
     this.#inbound = new InboundAudio(format, this.#sink);
+    this.recorder.newStream();
     this.recorder.format('caller', format);
     this.recorder.format('agent', this.#outbound);
     const { streamId } = message;
@@ -212,8 +242,8 @@ export class MediaLeg {
   }
 
   #bad(reason: string): void {
-    this.counters.bad++;
-    this.#log.debug({ reason, bad: this.counters.bad }, 'media message dropped');
+    this.#counters.bad++;
+    this.#log.debug({ reason, bad: this.#counters.bad }, 'media message dropped');
     if (++this.#badHere < MAX_BAD) return;
     this.#log.warn({ bad: MAX_BAD }, 'media socket sends garbage; closed');
     this.close(1007, 'too many unreadable messages');
@@ -224,10 +254,11 @@ export class MediaLeg {
     if (!socket) return;
     if (socket.bufferedAmount > MAX_BUFFERED) {
       this.#log.warn({ bufferedAmount: socket.bufferedAmount }, 'media socket does not read; closed');
+      this.#counters.unread++;
       this.close(1013, 'not reading');
       return;
     }
-    this.counters.framesOut++;
+    this.#counters.framesOut++;
     socket.send(text);
   }
 }

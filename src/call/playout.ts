@@ -1,13 +1,28 @@
+import type { PlayoutView } from '../agent/dialogue/state.ts';
+
 /** Where playout puts what leaves: the media socket, and the track of what the caller heard. */
 export interface PlayoutSink {
   /** One frame, or the padded tail of a turn. The buffer is only valid during the call. */
   frame(bytes: Uint8Array): void;
   mark(name: string): void;
   clear(): void;
-  /** Bytes [`fromByte`, `fromByte + bytes.length`) of `turn` were heard by the caller. In the order of hearing: what a resume repeats comes again. */
-  heard(turn: number, fromByte: number, bytes: Uint8Array): void;
+  /** After a silence, audio is sent again from `t` on: a run, which is heard without a hole. */
+  run(t: number): void;
+  /** These bytes were heard by the caller. In the order of hearing: what a resume repeats comes again. */
+  heard(bytes: Uint8Array, place: HeardPlace): void;
   /** The turn's last sample was played (`mark`), or must have been (`clock`). */
   played(turn: number, by: 'mark' | 'clock'): void;
+}
+
+/** Where in what was sent a heard piece of audio lies. */
+export interface HeardPlace {
+  readonly turn: number;
+  /** Bytes of the turn before the piece. */
+  readonly fromByte: number;
+  /** Bytes of the present run before the piece. */
+  readonly inRun: number;
+  /** When the mark behind the piece came back; undefined when something else told that it was heard. */
+  readonly markedAt: number | undefined;
 }
 
 export interface PlayoutOptions {
@@ -52,6 +67,9 @@ export class Playout {
   readonly #stale = new Map<string, number>();
   readonly #pendingMarks = new Set<string>();
   #underruns = 0;
+  /** When the turn's first frame left, and when the caller heard it, as its first mark tells. */
+  #firstSentAt: number | undefined;
+  #firstPlayedAt: number | undefined;
 
   constructor(sink: PlayoutSink, options: PlayoutOptions) {
     this.#sink = sink;
@@ -70,6 +88,7 @@ export class Playout {
     this.#state = 'playing';
     this.#sent = this.#marked = this.#runByte = this.#heardByte = this.#reported = 0;
     this.#runAt = this.#heardAt = Number.NaN;
+    this.#firstSentAt = this.#firstPlayedAt = undefined;
   }
 
   /** @returns how many bytes were taken; the rest is beyond the cap of a turn. */
@@ -166,7 +185,11 @@ export class Playout {
     if (turn !== this.#turn || this.#state !== 'playing' || byte < this.#heardByte) return;
     this.#heardByte = byte;
     this.#heardAt = t;
-    this.#report(byte);
+    // Only while nothing has come between does the mark's place tell when the first sample was heard.
+    if (this.#runAt === this.#firstSentAt) {
+      this.#firstPlayedAt ??= Math.max(this.#firstSentAt, t - byte / this.#options.bytesPerMs);
+    }
+    this.#report(byte, t);
     if (this.#ended && byte >= this.#written) this.#finish(t, 'mark');
   }
 
@@ -177,16 +200,25 @@ export class Playout {
   }
 
   /** What is known of the current turn at `t`; pure. */
-  view(t: number): { turn: number; writtenBytes: number; sentBytes: number; heardBytes: number } {
-    return { turn: this.#turn, writtenBytes: this.#written, sentBytes: this.#sent, heardBytes: this.#heard(t) };
+  view(t: number): PlayoutView {
+    return {
+      turn: this.#turn,
+      writtenBytes: this.#written,
+      sentBytes: this.#sent,
+      heardBytes: this.#heard(t),
+      firstSentAt: this.#firstSentAt,
+      firstPlayedAt: this.#firstPlayedAt,
+    };
   }
 
   #startRun(t: number): void {
+    if (this.#sent > this.#reported) this.#report(this.#sent);
+    this.#firstSentAt ??= t;
     this.#runAt = t;
     this.#runByte = this.#sent;
     this.#heardAt = t;
     this.#heardByte = Math.max(this.#heardByte, this.#sent);
-    if (this.#sent > this.#reported) this.#report(this.#sent);
+    this.#sink.run(t);
   }
 
   /** True when Telnyx has played all we sent and is silent. */
@@ -212,12 +244,23 @@ export class Playout {
   /** Freezes the heard position, as the last act before a `clear`. */
   #settle(t: number): void {
     this.#heardByte = this.#heard(t);
-    this.#report(this.#heardByte);
+    this.#report(Math.max(this.#heardByte, this.#atEar(t)));
   }
 
-  #report(byte: number): void {
-    if (byte <= this.#reported) return;
-    this.#sink.heard(this.#turn, this.#reported, this.#audio.subarray(this.#reported, byte));
+  /**
+   * What the caller hears until a `clear` of this moment arrives: our frames went the same way as the clear goes, so the
+   * time there does not count. The marks' heard position is behind that by the way there and back.
+   */
+  #atEar(t: number): number {
+    if (this.#state !== 'playing' || Number.isNaN(this.#runAt)) return 0;
+    return Math.min(this.#sent, Math.floor(this.#runByte + (t - this.#runAt) * this.#options.bytesPerMs));
+  }
+
+  #report(byte: number, markedAt?: number): void {
+    const fromByte = this.#reported;
+    if (byte <= fromByte) return;
+    const place = { turn: this.#turn, fromByte, inRun: fromByte - this.#runByte, markedAt };
+    this.#sink.heard(this.#audio.subarray(fromByte, byte), place);
     this.#reported = byte;
   }
 

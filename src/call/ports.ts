@@ -1,9 +1,12 @@
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { Redactor } from '../core/redaction.ts';
 import type { EndRecord, JournalRecord } from '../journal/format.ts';
 import type { LlmProvider, SttProvider, TtsProvider } from '../providers/ports.ts';
 import type { TelnyxApi } from '../telnyx/commands.ts';
+import type { DialGate } from './destinations.ts';
 import type { LegName, PublicEvent } from './inputs.ts';
+import type { CallObserver } from './observer.ts';
 import type { Wheel } from './wheel.ts';
 
 /** The journal of one call. */
@@ -27,10 +30,16 @@ export interface CallPorts {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly log: Log;
+  /** Masks what is written down and shown. Card numbers are masked when left out. */
+  readonly redactor?: Redactor;
   readonly telnyx: TelnyxApi;
   readonly journal: CallJournal;
+  /** Sees what the journal sees; must not throw (see `observers`). */
+  readonly observer?: CallObserver | undefined;
   readonly providers: AgentProviders;
   readonly l16ByteOrder: 'auto' | 'little' | 'big';
+  /** Every leg that is dialled passes here first. */
+  readonly destinations: DialGate;
   /** Makes the stream URL of `token` reachable for this leg and stream; replaces the leg's earlier token. */
   expectMedia(token: string, leg: LegName, epoch: number): string;
   /** The next event id. */

@@ -21,7 +21,7 @@ export interface DeskSink {
   audio(utterance: number, turn: number, bytes: Uint8Array, first: boolean): void;
 }
 
-type ProviderEffect = Extract<
+export type ProviderEffect = Extract<
   DialogueEffect,
   {
     type:

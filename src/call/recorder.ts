@@ -1,32 +1,40 @@
 import { bytesPerMs, PCMU_8K, type AudioFormat } from '../audio/format.ts';
 import { encodeTrackRecord } from '../journal/tracks.ts';
+import { AgentPlace, type HeardPiece } from './agent-place.ts';
+import { CallClock, CLOCK_RATE } from './call-clock.ts';
+import { RecordingGate } from './recording-gate.ts';
 
 /** Audio per record: less would make the header a large part of the file, more would lose more in a crash. */
 const RECORD_MS = 400;
-/** Marks come back with some jitter; agent audio moves on the call's clock only when it is further off than this. */
-const SLACK_SAMPLES = 400;
-const CLOCK_RATE = 8;
+
+/** Why a stretch in the middle of a recording is empty. */
+export type GapReason = 'stopped' | 'paused' | 'sensitive';
 
 /**
  * Lays both sides of a call on its own clock, the inbound sample count, and hands finished records to the journal's writer.
- * Caller audio lies where it arrived, agent audio where it was heard.
+ * Caller audio lies where it arrived, agent audio where it was heard. Times are the call's logical milliseconds.
  */
 export class Recorder {
   readonly #write: (record: Uint8Array) => void;
   readonly #sides: { readonly caller: Side; readonly agent: Side };
-  #now: number;
+  readonly #clock: CallClock;
+  readonly #gate = new RecordingGate();
+  readonly #place = new AgentPlace();
   #on = false;
+  /** Why a running recording keeps nothing for now. */
+  #held: GapReason | undefined;
+  #gap: { readonly at: number; readonly reason: GapReason } | undefined;
 
   /** @param samples where the clock stands, after a restart. */
   constructor(samples: number, write: (record: Uint8Array) => void) {
-    this.#now = samples;
+    this.#clock = new CallClock(samples);
     this.#write = write;
     this.#sides = { caller: new Side('caller', write), agent: new Side('agent', write) };
   }
 
   /** Samples of 8 kHz heard from the caller so far: the call's clock. */
   get samples(): number {
-    return this.#now;
+    return this.#clock.samples;
   }
 
   format(side: 'caller' | 'agent', format: AudioFormat): void {
@@ -35,43 +43,105 @@ export class Recorder {
     if (this.#on) this.#writeFormat(side);
   }
 
-  /** Is audio kept? */
+  /** Another media stream goes on where the last one broke off. */
+  newStream(): void {
+    this.#clock.newStream();
+  }
+
+  /** Is audio kept at this moment? */
   get isOn(): boolean {
-    return this.#on;
+    return this.#on && this.#held === undefined;
   }
 
-  /** From now on audio is kept; before, only the clock moves. */
-  start(): void {
-    if (this.#on) return;
-    this.#on = true;
-    this.#writeFormat('caller');
-    this.#writeFormat('agent');
+  /** From `t` on audio is kept; before the first time, only the clock moves. */
+  start(t: number): void {
+    if (!this.#on) {
+      this.#on = true;
+      this.#writeFormat('caller');
+      this.#writeFormat('agent');
+    }
+    this.release(t);
   }
 
-  #writeFormat(side: 'caller' | 'agent'): void {
-    const { codec, sampleRate } = this.#sides[side].format;
-    this.#write(encodeTrackRecord({ kind: 'format', at: this.#now, side, codec, sampleRate }));
+  stop(t: number): void {
+    this.#on = false;
+    this.#held = undefined;
+    this.#regard(t, 'stopped');
+  }
+
+  /** A running recording keeps nothing from `t` on until {@link release}. */
+  hold(reason: GapReason, t: number): void {
+    this.#held = reason;
+    this.#regard(t, reason);
+  }
+
+  release(t: number): void {
+    this.#held = undefined;
+    this.#regard(t, 'stopped');
   }
 
   /** The next caller audio; moves the clock. */
-  caller(bytes: Uint8Array): void {
-    const side = this.#sides.caller;
-    if (this.#on) side.add(this.#now, bytes);
-    this.#now += Math.round(bytes.length / side.bytesPerSample);
+  caller(bytes: Uint8Array, t: number): void {
+    const { bytesPerSample } = this.#sides.caller;
+    const at = this.#clock.add(Math.round(bytes.length / bytesPerSample), t);
+    this.#keep(this.#sides.caller, at, bytes);
   }
 
-  /** Agent audio whose last sample was heard just now. */
-  agent(bytes: Uint8Array): void {
-    if (!this.#on) return;
+  /** The agent begins to be sent after it was silent. */
+  agentRun(t: number): void {
+    this.#place.run(this.#clock.at(t));
+  }
+
+  /** Agent audio that was heard. @param markedAt when the mark behind it came back, if one did. */
+  agent(bytes: Uint8Array, fromByte: number, markedAt: number | undefined): void {
     const side = this.#sides.agent;
-    const start = Math.max(0, this.#now - Math.round(bytes.length / side.bytesPerSample));
-    const expected = side.end;
-    side.add(Math.abs(start - expected) <= SLACK_SAMPLES || start < expected ? expected : start, bytes);
+    const piece: HeardPiece = {
+      bytes,
+      fromByte,
+      markedAt: markedAt === undefined ? undefined : this.#clock.at(markedAt),
+    };
+    for (const placed of this.#place.place(piece, side.format)) this.#keep(side, placed.at, placed.bytes);
   }
 
   flush(): void {
     this.#sides.caller.flush();
     this.#sides.agent.flush();
+  }
+
+  /** The call is over: nothing is buffered any more, and a gap that lasts to the end has an end. */
+  finish(t: number): void {
+    this.flush();
+    if (this.#gap && this.#gap.reason !== 'stopped') this.#writeGap(this.#clock.at(t));
+  }
+
+  #regard(t: number, reason: GapReason): void {
+    // Audio that was heard before `t` may still be on its way to us.
+    const at = Math.max(this.#clock.at(t), this.#gap?.at ?? 0);
+    if (this.isOn && !this.#gate.isOpen) {
+      this.#gate.open(at);
+      this.#writeGap(at);
+    } else if (!this.isOn && this.#gate.isOpen) {
+      this.#gate.close(at);
+      this.#gap = { at, reason };
+    }
+  }
+
+  #writeGap(end: number): void {
+    const gap = this.#gap;
+    this.#gap = undefined;
+    if (!gap || end <= gap.at) return;
+    this.#write(encodeTrackRecord({ kind: 'gap', at: gap.at, samples: end - gap.at, reason: gap.reason }));
+  }
+
+  #writeFormat(side: 'caller' | 'agent'): void {
+    const { codec, sampleRate } = this.#sides[side].format;
+    this.#write(encodeTrackRecord({ kind: 'format', at: this.#clock.samples, side, codec, sampleRate }));
+  }
+
+  #keep(side: Side, at: number, bytes: Uint8Array): void {
+    const width = side.bytesPerSample;
+    for (const { from, to } of this.#gate.clip(at, Math.round(bytes.length / width)))
+      side.add(from, bytes.subarray((from - at) * width, (to - at) * width));
   }
 }
 
@@ -93,12 +163,12 @@ class Side {
   }
 
   /** Sample after the last one added. */
-  get end(): number {
+  get #end(): number {
     return this.#at + Math.round(this.#bytes / this.bytesPerSample);
   }
 
   add(at: number, bytes: Uint8Array): void {
-    if (at !== this.end) {
+    if (at !== this.#end) {
       this.flush();
       this.#at = at;
     }
@@ -109,7 +179,7 @@ class Side {
 
   flush(): void {
     if (this.#bytes === 0) return;
-    const end = this.end;
+    const end = this.#end;
     const all = Buffer.concat(this.#parts);
     // A turn whose marks never came back is heard in one piece, and may be a minute long.
     const most = RECORD_MS * CLOCK_RATE * this.bytesPerSample;

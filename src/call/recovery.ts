@@ -76,6 +76,7 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
       toolResults: facts.toolResults,
       turn: facts.turn,
       recorded: facts.recorded,
+      recording: facts.recording,
       seq: facts.seq,
       t: facts.t,
       samples: facts.samples,

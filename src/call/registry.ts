@@ -7,7 +7,9 @@ import type { TelnyxApi } from '../telnyx/commands.ts';
 import type { TelnyxEvent } from '../telnyx/events.ts';
 import type { LegName } from './inputs.ts';
 import type { CallPorts } from './ports.ts';
-import { agentFor, type Routing } from './routing.ts';
+import { callerOf } from './callers.ts';
+import { route, type RejectReason } from './route.ts';
+import type { Routing } from './routing.ts';
 import { Session, type SessionOptions } from './session.ts';
 import { declaredCodec, type CallLimits } from './state.ts';
 
@@ -24,6 +26,8 @@ export interface RegistryOptions {
   readonly routing: Routing;
   readonly agents: ReadonlyMap<string, ReadyAgent>;
   readonly maxConcurrentCalls: number;
+  /** A call was turned away before it was answered; for the metric. */
+  readonly rejected?: (reason: RejectReason) => void;
   /** `L16`: wideband on every call, whatever the far side offers. */
   readonly codec: 'g711' | 'L16';
   /** Opens a new call's journal and gives what its session needs. */
@@ -96,6 +100,11 @@ export class CallRegistry {
   /** Does this event belong to a call that is up? */
   knows(event: TelnyxEvent): boolean {
     return this.#find(event) !== undefined;
+  }
+
+  /** The live call whose leg this event is about. */
+  callOf(event: TelnyxEvent): string | undefined {
+    return this.#find(event)?.session.callId;
   }
 
   /** Makes `token` good for one upgrade; the leg's earlier tokens are void. */
@@ -179,26 +188,30 @@ export class CallRegistry {
 
   #inbound(event: TelnyxEvent & { type: 'call.initiated' }, onJournaled: () => void): WebhookVerdict {
     if (this.#draining) return 'draining';
-    const { routing, agents, log } = this.#options;
-    const name = agentFor(routing, event.to ?? '');
-    const agent = name === undefined ? undefined : agents.get(name);
-    if (name === undefined || !agent) {
-      log.warn({ to: maskNumber(event.to) }, 'no agent for this number and no defaultAgent: call rejected');
-      this.#reject(event, 'CALL_REJECTED');
+    const { routing, agents, log, clock, maxConcurrentCalls: limit } = this.#options;
+    const decision = route(
+      { from: event.from, to: event.to ?? '', wallMs: clock.wall() },
+      {
+        routing,
+        agents,
+        callsOf: (caller) => this.#callsOf(caller),
+        // Calls that are only passed on cost little, but not nothing.
+        load: !this.full ? 'free' : this.#sessions.size < 2 * limit ? 'full' : 'over',
+        hasFallback: ({ config }) => fallbackOf(config) !== undefined,
+      },
+    );
+    if ('reject' in decision) {
+      const { reject, cause, why } = decision;
+      this.#options.rejected?.(reject);
+      const parties = { from: maskNumber(event.from), to: maskNumber(event.to) };
+      log.warn({ ...parties, reason: reject, ...(reject === 'full' ? { limit } : {}) }, `call rejected: ${why}`);
+      this.#reject(event, cause);
       return 'rejected';
     }
+    const { name, agent, overflow } = decision;
     const fallback = fallbackOf(agent.config);
-    const overflow = this.full;
-    if (overflow) {
-      const limit = this.#options.maxConcurrentCalls;
-      // Calls that are only passed on cost little, but not nothing.
-      if (!fallback || this.#sessions.size >= 2 * limit) {
-        log.warn({ limit }, 'gateway is full: call rejected as busy');
-        this.#reject(event, 'USER_BUSY');
-        return 'rejected';
-      }
-      log.warn({ limit, target: fallback.target }, 'gateway is full: call goes to the fallback target');
-    }
+    if (overflow) log.warn({ limit, target: fallback?.target }, 'gateway is full: call goes to the fallback target');
+    if (decision.afterHours) log.info({ agent: name }, 'call after hours');
     const seed = randomSeed();
     const callId = `call_${createIds(seed).hex('call')}`;
     const session = this.#begin({
@@ -234,6 +247,15 @@ export class CallRegistry {
     const session = new Session({ ...options, ports });
     this.#sessions.set(options.callId, session);
     return session;
+  }
+
+  /** Live calls that this caller has made to us. */
+  #callsOf(caller: string): number {
+    let count = 0;
+    for (const { state } of this.#sessions.values()) {
+      if (state.direction === 'inbound' && callerOf(state.from) === caller) count++;
+    }
+    return count;
   }
 
   #reject(event: TelnyxEvent, cause: 'CALL_REJECTED' | 'USER_BUSY'): void {

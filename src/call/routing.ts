@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { blockedOptions } from './callers.ts';
+import { destinationOptions, type DestinationOptions } from './destination-options.ts';
+import { hoursOptions, type Schedule } from './hours.ts';
 
 const e164 = z.string().regex(/^\+[1-9]\d{1,14}$/, 'must be E.164 like "+13125550178"');
 
@@ -11,6 +14,14 @@ export interface CallOptions {
   readonly maxDurationSeconds: number;
   readonly noMediaSeconds: number;
   readonly maxConcurrentCalls: number;
+  /** Live calls of one caller; who hides their number is not counted. */
+  readonly maxCallsPerCaller: number;
+  /** Callers that are turned away: `+19005551234`, `+44*`, `anonymous`. */
+  readonly blocked: readonly string[];
+  /** Opening hours; in the config one schedule or a list of them. */
+  readonly hours: readonly Schedule[];
+  /** What calls out may cost and where they may go. */
+  readonly destinations: DestinationOptions;
   /** How audio goes between Telnyx and us. */
   readonly media: {
     /** `g711`: the law of the call; `L16`: 16 kHz linear in both directions, for HD legs. */
@@ -27,6 +38,11 @@ export const callShape: { readonly [K in keyof CallOptions]: z.ZodType<CallOptio
   maxDurationSeconds: z.number().int().min(5).max(14_400).default(3600),
   noMediaSeconds: z.number().min(1).max(600).default(15),
   maxConcurrentCalls: z.number().int().min(1).max(10_000).default(200),
+  // More than a switchboard behind one number needs, fewer than a robot tries.
+  maxCallsPerCaller: z.number().int().min(1).max(10_000).default(10),
+  blocked: blockedOptions,
+  hours: hoursOptions,
+  destinations: destinationOptions,
   media: z
     .strictObject({
       codec: z.enum(['g711', 'L16']).default('g711'),
@@ -38,6 +54,10 @@ export const callShape: { readonly [K in keyof CallOptions]: z.ZodType<CallOptio
 export interface Routing {
   readonly numbers: Readonly<Record<string, string>>;
   readonly defaultAgent?: string | undefined;
+  readonly blocked?: readonly string[] | undefined;
+  readonly hours?: readonly Schedule[] | undefined;
+  /** Unlimited when unset. */
+  readonly maxCallsPerCaller?: number | undefined;
 }
 
 /** Name of the agent that answers `number`; undefined when nobody does. */

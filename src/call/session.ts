@@ -1,5 +1,5 @@
 import type { DialogueInput, DialogueTimer } from '../agent/dialogue/inputs.ts';
-import { createDialogue, type DialogueState, type HistoryEntry } from '../agent/dialogue/state.ts';
+import { createDialogue, digitsAreSensitive, type DialogueState, type HistoryEntry } from '../agent/dialogue/state.ts';
 import type { AgentConfig } from '../agent/options.ts';
 import type { AudioFormat } from '../audio/format.ts';
 import { isoTime } from '../core/clock.ts';
@@ -8,18 +8,17 @@ import { createIds } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
 import { Chronicle } from './chronicle.ts';
 import { CommandDesk } from './command-desk.ts';
-import { DigitMerge } from './digits.ts';
 import { Door } from './door.ts';
 import type { AnyEffect, CallInput, CallTimer, LegName, PublicEvent } from './inputs.ts';
 import { Machines } from './machines.ts';
-import { MediaLeg, type MediaLegSink, type MediaSocket } from './media-leg.ts';
+import type { MediaLeg, MediaSocket } from './media-leg.ts';
+import { Party, type PartyHost } from './party.ts';
 import type { CallPorts } from './ports.ts';
-import { ProviderDesk } from './provider-desk.ts';
 import { Recorder } from './recorder.ts';
+import { recordingEnded } from './recording-steps.ts';
 import { talkingLeg, type CallState, type Leg } from './state.ts';
 import { TimerHeap } from './timers.ts';
 import type { Timed } from './wheel.ts';
-import { WireOrder } from './wire-order.ts';
 
 /** The wheel was late by more than the playout lead: the caller heard it. */
 const STALL_MS = 200;
@@ -36,6 +35,7 @@ export interface SessionOptions {
     readonly toolResults: Readonly<Record<string, string>>;
     readonly turn: number;
     readonly recorded: boolean;
+    readonly recording?: 'off' | 'on' | 'paused' | undefined;
     readonly seq: number;
     readonly t: number;
     readonly samples: number;
@@ -58,10 +58,9 @@ export class Session implements Timed {
   readonly #chronicle: Chronicle;
   readonly #commands: CommandDesk;
   readonly #door: Door;
-  readonly #media: MediaLeg;
-  readonly #desk: ProviderDesk;
+  /** The far party of the conversation. */
+  readonly #party: Party;
   readonly #timers = new TimerHeap();
-  readonly #digits = new DigitMerge();
   readonly #t0: number;
   #t: number;
   #due = Infinity;
@@ -73,10 +72,17 @@ export class Session implements Timed {
     this.config = config;
     this.#ports = ports;
     this.#log = ports.log.child({ callId: options.callId });
-    this.#chronicle = new Chronicle(options.callId, ports, this.#log, config.transcripts, resumed?.seq ?? 0);
+    this.#chronicle = new Chronicle(
+      options.callId,
+      ports,
+      this.#log,
+      { keepTexts: config.transcripts, digitsAreSensitive: () => digitsAreSensitive(this.dialogue) },
+      resumed?.seq ?? 0,
+    );
     this.#commands = new CommandDesk({
       callId: options.callId,
       language: config.language,
+      listed: Object.values(config.transferTargets),
       ports,
       ids: createIds(options.seed, resumed?.idCounts),
       chronicle: this.#chronicle,
@@ -85,7 +91,7 @@ export class Session implements Timed {
     });
     this.#door = new Door({
       advanceTo: (t) => this.#advanceTo(t),
-      skipTo: (t) => this.#media.advance(t),
+      skipTo: (t) => this.#party.media.advance(t),
       fault: (thrown) => this.#fault(thrown),
       rested: () => this.#rested(),
     });
@@ -95,21 +101,17 @@ export class Session implements Timed {
     const facts = { from: options.state.from, to: options.state.to, direction: options.state.direction };
     this.#machines = new Machines(options.state, createDialogue(config, facts, resumed), {
       run: (effect) => this.#run(effect),
-      view: (t) => this.#media.playout.view(t),
+      view: (t) => this.#party.view(t),
     });
-    const outbound = outboundFormat(options.state.declared);
-    const recorder = new Recorder(resumed?.samples ?? 0, (record) => ports.journal.track(record));
     const leg: LegName = options.state.direction === 'inbound' ? 'caller' : 'callee';
-    const order = outbound.codec === 'L16' ? new WireOrder(ports.l16ByteOrder) : undefined;
-    this.#media = new MediaLeg(leg, outbound, this.#mediaSink(), recorder, order, this.#log);
-    this.#desk = new ProviderDesk(ports.providers, {
-      clock: ports.clock,
+    this.#party = new Party({
+      leg,
+      outbound: outboundFormat(options.state.declared),
       language: config.language,
-      outbound,
-      inboundFormat: () => this.#media.inboundFormat,
-      input: (input) => this.#door.enter(this.#now(), () => this.#take(input)),
-      audio: (utterance, turn, bytes, first) =>
-        this.#door.enter(this.#now(), () => this.#speech(utterance, turn, bytes, first)),
+      ports,
+      recorder: new Recorder(resumed?.samples ?? 0, (record) => ports.journal.track(record)),
+      host: this.#hostOf(leg),
+      log: this.#log,
     });
     ports.wheel.add(this);
   }
@@ -124,7 +126,12 @@ export class Session implements Timed {
 
   /** The leg's media counters and playout, for reports and metrics. */
   get media(): MediaLeg {
-    return this.#media;
+    return this.#party.media;
+  }
+
+  /** Inputs that wait at the door. */
+  get waiting(): number {
+    return this.#door.waiting;
   }
 
   /** Next deadline on the monotonic clock. */
@@ -135,6 +142,11 @@ export class Session implements Timed {
   /** The door. @param onJournaled runs when the input is on file (a webhook's 200 waits for it, up to 50 ms). */
   post(input: CallInput, onJournaled?: () => void): void {
     this.#door.enter(this.#now(), () => this.#take(input, onJournaled));
+  }
+
+  /** While `on` nothing is recorded, whoever wants it: for digits that nobody may keep. */
+  sensitive(on: boolean): void {
+    this.#door.enter(this.#now(), () => this.#take({ type: 'sensitive', on }));
   }
 
   /** The wheel says that something is due. */
@@ -151,19 +163,19 @@ export class Session implements Timed {
       socket.close(1001, 'superseded');
       return;
     }
-    this.#media.attach(epoch, socket);
+    this.#party.media.attach(epoch, socket);
     this.post({ type: 'mediaOpened', leg, epoch });
   }
 
   mediaMessage(leg: LegName, epoch: number, data: Buffer): void {
     const id = this.state.legs[leg]?.callControlId ?? '';
     const t = this.#now();
-    this.#door.enter(t, () => this.#media.message(epoch, data, t, id));
+    this.#door.enter(t, () => this.#party.media.message(epoch, data, t, id));
   }
 
   mediaClosed(leg: LegName, epoch: number, code: number, why: string): void {
     this.#door.enter(this.#now(), () => {
-      this.#media.detach(epoch);
+      this.#party.media.detach(epoch);
       this.#take({ type: 'mediaClosed', leg, epoch, code, why });
     });
   }
@@ -196,18 +208,18 @@ export class Session implements Timed {
 
   /** Nothing moves a deadline but what passes the door, and the wheel asks every call a thousand times a second. */
   #rested(): void {
-    this.#due = this.#t0 + Math.min(this.#timers.due, this.#media.due());
+    this.#due = this.#t0 + Math.min(this.#timers.due, this.#party.media.due());
     this.#ports.wheel.changed(this);
   }
 
   /** Delivers every timer and plays every frame due by `t`, in due order, each at its own time. */
   #advanceTo(t: number): void {
     for (;;) {
-      const media = this.#media.due();
+      const media = this.#party.media.due();
       const due = Math.min(this.#timers.due, media);
       if (due > t || this.#door.isClosed) break;
       this.#t = Math.max(this.#t, due);
-      if (media <= due) this.#media.advance(this.#t);
+      if (media <= due) this.#party.media.advance(this.#t);
       else this.#fire();
     }
     this.#t = Math.max(this.#t, t);
@@ -221,14 +233,14 @@ export class Session implements Timed {
       this.#take({ type: 'timer', name: name as DialogueTimer });
       return;
     }
-    const quiet = name === 'noMedia' ? { quietMs: Math.round(this.#t - this.#media.lastFrameAt) } : {};
+    const quiet = name === 'noMedia' ? { quietMs: Math.round(this.#t - this.#party.media.lastFrameAt) } : {};
     this.#take({ type: 'timer', leg: owner, name: name as CallTimer, ...quiet });
   }
 
   #take(input: CallInput | DialogueInput, onJournaled?: () => void): void {
     this.#chronicle.input(input, this.#t, onJournaled);
     if (input.type === 'webhook' && input.event.type === 'call.dtmf.received')
-      this.#digit('webhook', input.event.digit);
+      this.#party.key('webhook', input.event.digit);
     this.#machines.step(input, this.#t);
   }
 
@@ -247,13 +259,9 @@ export class Session implements Timed {
   }
 
   #start(effect: Exclude<AnyEffect, { type: 'event' | 'command' }>): void {
-    const { playout } = this.#media;
     switch (effect.type) {
       case 'askStatus':
         this.#commands.askStatus(effect.leg);
-        return;
-      case 'closeMedia':
-        this.#media.close(effect.code, effect.why);
         return;
       case 'setTimer':
         this.#timers.set('leg' in effect ? effect.leg : 'dialogue', effect.name, this.#t + effect.ms);
@@ -264,81 +272,30 @@ export class Session implements Timed {
       case 'finished':
         this.#finish();
         return;
-      case 'record':
-        this.#media.recorder.start();
-        this.#publish({ type: 'recording.started', data: {} });
-        return;
-      case 'playBegin':
-        playout.begin(effect.turn);
-        return;
-      case 'playEnd':
-        playout.end();
-        playout.advance(this.#t);
-        return;
-      case 'playPause':
-        playout.pause(this.#t);
-        return;
-      case 'playResume':
-        playout.resume(this.#t, effect.fromByte);
-        return;
-      case 'playDrop':
-        playout.drop(this.#t);
-        return;
       case 'dialogue':
         return; // taken within the step
       default:
-        this.#desk.run(effect);
+        this.#party.run(effect, this.#t);
     }
   }
 
   #publish(event: PublicEvent): void {
     // `call.ended` is the last event of a call.
-    if (event.type === 'call.ended' && this.#media.recorder.isOn)
-      this.#publish({ type: 'recording.stopped', data: {} });
+    if (event.type === 'call.ended') {
+      const stopped = recordingEnded(this.dialogue);
+      if (stopped) this.#publish(stopped);
+    }
     this.#chronicle.event(event, this.#t);
   }
 
-  /** Agent audio from the voice, for turn `turn`. */
-  #speech(utterance: number, turn: number, bytes: Uint8Array, first: boolean): void {
-    const { playout } = this.#media;
-    if (playout.view(this.#t).turn !== turn) return;
-    playout.write(bytes);
-    if (first) this.#take({ type: 'ttsFirstAudio', utterance });
-    playout.advance(this.#t);
-  }
-
-  #digit(source: 'socket' | 'webhook', digit: string): void {
-    if (this.#digits.isNew(source, digit, this.#t)) this.#machines.step({ type: 'digit', digit }, this.#t);
-  }
-
-  #mediaSink(): MediaLegSink {
-    const derived = (input: DialogueInput): void => this.#door.enter(this.#t, () => this.#take(input));
+  #hostOf(leg: LegName): PartyHost {
     return {
-      input: (input) => this.#door.enter(this.#t, () => this.#take(input)),
-      digit: (digit) =>
-        this.#door.enter(this.#t, () => {
-          this.#chronicle.media(this.#media.leg, this.#t, { type: 'digit', digit });
-          this.#digit('socket', digit);
-        }),
-      played: (turn, by) => derived({ type: 'played', turn, by }),
-      markEchoed: (name) =>
-        this.#door.enter(this.#t, () => {
-          this.#chronicle.media(this.#media.leg, this.#t, { type: 'mark', name });
-          this.#media.playout.markEchoed(name, this.#t);
-        }),
-      audio: (bytes) => {
-        this.#desk.hear(bytes);
-        this.#media.recorder.caller(bytes);
-      },
-      voice: (change, voicedMs, silenceMs) => derived({ type: 'voice', change, voicedMs, silenceMs }),
-      mismatch: (announced, heard) => {
-        this.#log.warn({ announced, heard }, 'codec mismatch: the audio is not in the announced law');
-        this.#door.enter(this.#t, () => {
-          this.#media.recorder.format('caller', this.#media.inboundFormat);
-          this.#desk.reopenEars();
-          this.#take({ type: 'codecMismatch', leg: this.#media.leg, announced, heard });
-        });
-      },
+      t: () => this.#t,
+      enter: (run) => this.#door.enter(this.#now(), run),
+      follow: (run) => this.#door.enter(this.#t, run),
+      take: (input) => this.#take(input),
+      digit: (digit) => this.#machines.step({ type: 'digit', digit }, this.#t),
+      note: (d) => this.#chronicle.media(leg, this.#t, d),
     };
   }
 
@@ -384,9 +341,9 @@ export class Session implements Timed {
 
   #letGo(code: number, why: string): void {
     this.#door.close();
-    this.#attempt(() => this.#desk.close());
-    this.#attempt(() => this.#media.recorder.flush());
-    this.#attempt(() => this.#media.close(code, why));
+    this.#attempt(() => this.#party.hush());
+    this.#attempt(() => this.#party.media.recorder.finish(this.#t));
+    this.#attempt(() => this.#party.media.close(code, why));
     this.#attempt(() => this.#ports.wheel.remove(this));
   }
 

@@ -60,6 +60,8 @@ export interface CallState {
   /** Where the call goes when we cannot serve it; undefined when there is no such place, or it was tried. */
   readonly fallback: { readonly target: string; readonly to: string } | undefined;
   readonly transfer: { readonly target: string; readonly to: string } | undefined;
+  /** Destinations that people with an API key have asked for: gate B of docs/destinations.md. */
+  readonly ordered?: readonly string[];
   readonly answeredAt: number | undefined;
   /** Decided once; the first decision stands. */
   readonly endReason: EndReason | undefined;
@@ -73,6 +75,11 @@ export interface CallDraft {
   s: { -readonly [K in keyof CallState]: CallState[K] };
   readonly fx: CallEffect[];
   readonly t: number;
+}
+
+/** Our own number in this call. */
+export function hereOf(s: Pick<CallState, 'direction' | 'from' | 'to'>): string {
+  return s.direction === 'inbound' ? s.to : s.from;
 }
 
 /** The leg whose audio is ours: the far party of the conversation. */

@@ -32,6 +32,12 @@ export function telnyxCommand(command: CallCommand, context: CommandContext): Te
         timeLimitSecs: command.timeLimitSecs,
         targetLegClientState: JSON.stringify({ call: context.callId, leg: 'target' }),
       };
+    case 'recordStart':
+      return { name: 'recordStart', clientState };
+    case 'recordStop':
+    case 'recordPause':
+    case 'recordResume':
+      return { name: command.name };
     case 'speak':
       return { name: 'speak', payload: command.text, ...speakVoice(context.language) };
     default:

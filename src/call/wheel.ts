@@ -1,3 +1,4 @@
+import { Buckets } from '../core/buckets.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 
 /** Something whose time comes again and again: a call session. */
@@ -13,6 +14,8 @@ export interface Timed {
  * call that is due: deadlines are absolute, so lateness never adds up. Measured against per-call timers in bench/.
  */
 export class Wheel {
+  /** How late deadlines were met, milliseconds: the frames of playout, and what else calls wait for. */
+  readonly lateness: Buckets = new Buckets([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]);
   readonly #clock: Clock;
   readonly #members = new Set<Timed>();
   #timer: TimerHandle | undefined;
@@ -58,7 +61,12 @@ export class Wheel {
     const now = this.#clock.mono();
     let next = Infinity;
     for (const member of this.#members) {
-      if (member.due <= now) member.advance(now);
+      const { due } = member;
+      if (due <= now) {
+        // Without a past there is no lateness: speech that has just begun is due at once.
+        if (due !== -Infinity) this.lateness.add(now - due);
+        member.advance(now);
+      }
       if (member.due < next) next = member.due;
     }
     // A member may have called `changed` meanwhile; the earlier of both counts.

@@ -96,7 +96,9 @@ async function placeCall(plan: CallPlan, dataDir: string, screen: Screen, signal
   // Nothing of this machine's settings: the demo is the same for everybody.
   const env = { HOST: '127.0.0.1', PORT: '0', LANDLINE_DATA_DIR: dataDir };
   const config = await loadConfig({ env, cwd: dataDir });
-  const running = await run(config, demoLog());
+  // The report is drawn from the track.
+  const recordings = { ...config.recordings, keepTracks: true, encrypt: false };
+  const running = await run({ ...config, recordings }, demoLog());
   try {
     return await converse(running, plan, screen, signal);
   } finally {

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { LandlineError, messageOf } from '../core/errors.ts';
+import { callsCommands } from './calls/commands.ts';
 import type { ExitCode } from './exit-code.ts';
+import type { PrivacyOptions } from './privacy.ts';
 import { VERSION } from './software.ts';
 
 const CONFIG = [
@@ -53,15 +55,34 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
         exit = await phone(file, options);
       },
     );
+  callsCommands(program, (code) => (exit = code));
   program
-    .command('calls [id]')
-    .description('list the calls of this data directory, or show one with its transcript')
-    .option('-n, --limit <count>', 'how many', '20')
-    .option('--json', 'as JSON')
-    .action(async (id: string | undefined, options: { limit: string; json?: boolean }) => {
-      const { calls } = await import('./calls.ts');
-      exit = await calls(id, options);
+    .command('migrate')
+    .description('bring the database of call records up to date; "serve" does the same at its start')
+    .option('--check', 'change nothing; exit code 1 when something is to be applied')
+    .action(async (options: { check?: boolean }) => {
+      const { migrate } = await import('./migrate.ts');
+      exit = await migrate(options);
     });
+  const privacy = program.command('privacy').description('export or erase what is kept about a call or a phone number');
+  for (const action of ['export', 'erase'] as const) {
+    const command = privacy
+      .command(action)
+      .description(
+        action === 'export'
+          ? 'everything about these calls as JSON Lines, one line a call'
+          : 'take these calls away for good: records, journals, recordings; live ones when they have ended',
+      )
+      .option('--call <id>', 'one call')
+      .option('--number <number>', 'every call that had this number on either side, like +13125550178')
+      .option('-g, --gateway <url>', 'the running gateway', `http://127.0.0.1:${process.env['PORT'] ?? '8080'}`);
+    if (action === 'erase') command.option('--yes', 'do not ask');
+    command.addHelpText('after', '\nThe key of its API is taken from LANDLINE_API_KEY.');
+    command.action(async (options: PrivacyOptions) => {
+      const { privacyErase, privacyExport } = await import('./privacy.ts');
+      exit = await (action === 'erase' ? privacyErase(options) : privacyExport(options));
+    });
+  }
   program
     .command('doctor')
     .description('check everything a live gateway needs, and say what to do about what is wrong')

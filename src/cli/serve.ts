@@ -1,12 +1,18 @@
 import { resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { describeConfig, loadConfig, type Config } from '../config.ts';
+import { secretsOf } from '../config-environment.ts';
 import { systemClock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { createRedactor } from '../core/redaction.ts';
+import { redactingLog } from '../core/redacting-log.ts';
 import { createTelnyxEmulator, type TelnyxEmulator } from '../emulator/telnyx/index.ts';
 import { createProviders, type ProviderSet } from '../providers/create.ts';
+import { findFfmpeg } from '../records/encoder.ts';
+import { readRecordingKeys } from '../records/recording-keys.ts';
 import { startGateway, type Gateway, type GatewayAgent } from '../server/gateway.ts';
+import type { Tracing } from '../server/tracing/port.ts';
 import type { ExitCode } from './exit-code.ts';
 import { phoneRoute } from './phone-route.ts';
 import { createLog } from './pino-log.ts';
@@ -26,7 +32,9 @@ export interface Running {
 }
 
 /** Starts everything a config asks for. */
-export async function run(config: Config, log: Log): Promise<Running> {
+export async function run(config: Config, plainLog: Log): Promise<Running> {
+  // Providers and emulator write through the same gate as the gateway.
+  const log = redactingLog(plainLog, createRedactor(config.redaction, secretsOf(process.env)));
   const clock = systemClock;
   const emulator =
     config.mode === 'emulator'
@@ -36,6 +44,7 @@ export async function run(config: Config, log: Log): Promise<Running> {
           log: log.child({ part: 'emulator' }),
         })
       : undefined;
+  const tracing = config.tracesUrl === undefined ? undefined : await startTracing(config.tracesUrl, log);
   const providers = createProviders(config.agents, {
     env: process.env,
     clock,
@@ -60,11 +69,26 @@ export async function run(config: Config, log: Log): Promise<Running> {
           }
         : { ...config.telnyx, apiKey: config.telnyx.apiKey ?? '' },
       agents: agentsOf(config, providers),
-      routing: { numbers: config.numbers, defaultAgent: config.defaultAgent },
+      routing: config,
+      destinations: config.destinations,
       maxConcurrentCalls: config.maxConcurrentCalls,
       media: config.media,
       apiKeys: config.apiKeys,
+      redaction: config.redaction,
+      secrets: secretsOf(process.env),
+      retention: config.retention,
+      recordings: {
+        options: config.recordings,
+        dir: config.dir,
+        // Said once, by loadConfig.
+        keys: readRecordingKeys(process.env, () => undefined),
+        ffmpeg: findFfmpeg(process.env),
+        env: process.env,
+      },
+      breakers: () => providers.breakers(),
+      tracing,
       dataDir: config.dataDir,
+      databaseUrl: config.databaseUrl,
       ...(emulator ? { extend: (app: FastifyInstance) => phoneRoute(app, emulator, config.host) } : {}),
     });
     if (emulator) emulator.account.application.webhook_event_url = `${gateway.origin}/webhooks/telnyx`;
@@ -76,13 +100,21 @@ export async function run(config: Config, log: Log): Promise<Running> {
         await gateway.stop();
         await emulator?.close();
         await providers.close();
+        await tracing?.close();
       },
     };
   } catch (thrown) {
     await emulator?.close();
     await providers.close();
+    await tracing?.close();
     throw thrown;
   }
+}
+
+/** OpenTelemetry is loaded only where traces are wanted. */
+async function startTracing(url: string, log: Log): Promise<Tracing> {
+  const { createOtlpTracing } = await import('../server/tracing/otlp.ts');
+  return createOtlpTracing({ clock: systemClock, log, software: SOFTWARE, url });
 }
 
 function agentsOf(config: Config, providers: ProviderSet): Map<string, GatewayAgent> {
@@ -94,6 +126,7 @@ function agentsOf(config: Config, providers: ProviderSet): Map<string, GatewayAg
     agents.set(name, {
       config: agent,
       providers: own,
+      summaryLlm: own.summaryLlm,
       limits: { maxDurationMs, noMediaMs: config.noMediaSeconds * 1000 },
     });
   }

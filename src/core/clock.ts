@@ -30,6 +30,14 @@ export function isoTime(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
 
+/** Milliseconds since the Unix epoch of an ISO 8601 date or time, e.g. `2026-01-05`; undefined when it is none. */
+export function parseIsoTime(text: string): number | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/.test(text)) return undefined;
+  // Without an offset it would be read as the machine's own time of day.
+  const at = Date.parse(/T.*(?:Z|[+-]\d{2}:?\d{2})$/.test(text) || !text.includes('T') ? text : `${text}Z`);
+  return Number.isNaN(at) ? undefined : at;
+}
+
 interface VirtualTimer {
   readonly due: number;
   readonly order: number;

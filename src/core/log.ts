@@ -27,6 +27,12 @@ export function maskNumber(number: string | null | undefined): string {
   return number.length < 7 ? '•••' : `${number.slice(0, 5)}•••${number.slice(-2)}`;
 }
 
+/** A transfer target: a name of the operator's list as it is, a number or SIP address masked. */
+export function maskTarget(target: string | null | undefined): string {
+  if (target && /^[A-Za-z][\w-]{0,63}$/.test(target)) return target;
+  return maskNumber(target?.replace(/^tel:/, ''));
+}
+
 /** First and last characters of a token-like id: enough to find it, useless to command a call with. */
 export function maskId(id: string | null | undefined): string {
   if (!id) return 'none';

@@ -45,18 +45,42 @@ export interface EndedJournalFile extends JournalFile {
  * @throws LandlineError `journal_invalid` when there is no such file or a later Landline wrote it.
  */
 export async function* readLines(path: string): AsyncGenerator<JournalLine> {
+  let line = 0;
+  for await (const item of linesFrom(path, 0)) {
+    line += 1;
+    if ('tornBytes' in item) yield { line, tornBytes: item.tornBytes };
+    else yield 'record' in item ? { line, record: item.record } : { line, damage: item.damage };
+  }
+}
+
+/** One line of a journal that is read from somewhere in its middle; `end` is the byte after its newline. */
+export type TailLine =
+  { readonly end: number; readonly record: JournalRecord } | { readonly end: number; readonly damage: string };
+
+/**
+ * Reads the whole lines of a journal from byte `from` on, where a line begins. A last line that is still being written
+ * is left for the next time.
+ *
+ * @throws LandlineError `journal_invalid` when there is no such file or a later Landline wrote it.
+ */
+export async function* readTail(path: string, from: number): AsyncGenerator<TailLine> {
+  for await (const item of linesFrom(path, from)) if (!('tornBytes' in item)) yield item;
+}
+
+async function* linesFrom(path: string, start: number): AsyncGenerator<TailLine | { readonly tornBytes: number }> {
   // Not readline: it also breaks lines at U+2028, which JSON text may hold.
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  let line = 0;
+  let at = start;
   const pieces: Buffer[] = [];
   try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    for await (const chunk of createReadStream(path, { start }) as AsyncIterable<Buffer>) {
       let from = 0;
       for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
         pieces.push(chunk.subarray(from, end));
         from = end + 1;
-        line += 1;
-        yield readLine(line, text, Buffer.concat(pieces.splice(0)));
+        const bytes = Buffer.concat(pieces.splice(0));
+        at += bytes.length + 1;
+        yield { end: at, ...readLine(text, bytes) };
       }
       if (from < chunk.length) pieces.push(chunk.subarray(from));
     }
@@ -67,7 +91,7 @@ export async function* readLines(path: string): AsyncGenerator<JournalLine> {
     });
   }
   const tornBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (tornBytes > 0) yield { line: line + 1, tornBytes };
+  if (tornBytes > 0) yield { tornBytes };
 }
 
 /**
@@ -128,6 +152,14 @@ export async function listEnded(
   return found.slice(0, limit);
 }
 
+/** Ended calls a day at a time, newest day first: for who looks at all of them. Opens none. */
+export async function* endedByDay(dataDir: string): AsyncGenerator<readonly JournalFile[]> {
+  for (const day of await endedDays(dataDir)) {
+    const ids = await callIds(join(endedFolder(dataDir), day));
+    yield ids.sort().map((callId) => ({ callId, path: endedPath(dataDir, day, callId) }));
+  }
+}
+
 /**
  * Where a call's journal is now, live or ended; undefined when there is none.
  *
@@ -147,16 +179,16 @@ export async function findJournal(dataDir: string, callId: string): Promise<stri
 
 class NewerVersion extends Error {}
 
-function readLine(line: number, text: TextDecoder, bytes: Buffer): JournalLine {
+function readLine(text: TextDecoder, bytes: Buffer): { readonly record: JournalRecord } | { readonly damage: string } {
   let parsed;
   try {
     parsed = parseRecord(text.decode(bytes));
   } catch {
-    return { line, damage: 'not UTF-8' };
+    return { damage: 'not UTF-8' };
   }
-  if (parsed.ok) return { line, record: parsed.record };
+  if (parsed.ok) return { record: parsed.record };
   if (parsed.newerVersion !== undefined) throw new NewerVersion(parsed.reason);
-  return { line, damage: parsed.reason };
+  return { damage: parsed.reason };
 }
 
 /** Newest first; equal times by path, so that pages neither repeat nor skip. */

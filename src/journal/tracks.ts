@@ -36,6 +36,9 @@ export interface TrackDamage {
   readonly bytes: number;
 }
 
+/** Undoes what was done to a track on its way to the disk, such as sealing it. */
+export type OpenTrack = (file: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
 export const TRACK_VERSION = 1;
 
 const SYNC = 0xa5;
@@ -64,12 +67,14 @@ export function encodeTrackRecord(record: TrackRecord): Uint8Array {
  * Reads a track file record by record, in constant memory. Bytes that are no record are reported as damage, and reading
  * goes on after them.
  *
+ * @param open makes the file's bytes what the recorder wrote, when they do not lie there as such.
  * @throws LandlineError `journal_invalid` when there is no such file or a later Landline wrote it.
  */
-export async function* readTrack(path: string): AsyncGenerator<TrackRecord | TrackDamage> {
+export async function* readTrack(path: string, open?: OpenTrack): AsyncGenerator<TrackRecord | TrackDamage> {
   const parser = createTrackParser();
   try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) yield* parser.push(chunk);
+    const file: AsyncIterable<Uint8Array> = createReadStream(path);
+    for await (const chunk of open ? open(file) : file) yield* parser.push(chunk);
     yield* parser.end();
   } catch (thrown) {
     throw new LandlineError('journal_invalid', `the track ${path} cannot be read: ${messageOf(thrown)}`, {

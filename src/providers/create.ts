@@ -1,7 +1,15 @@
 import type { Clock } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { llmWithFallback, sttWithFallback, ttsWithFallback, type ProviderChain } from './fallback.ts';
+import {
+  llmWithFallback,
+  sttWithFallback,
+  ttsWithFallback,
+  type BreakerState,
+  type BreakerView,
+  type FallbackOptions,
+  type ProviderChain,
+} from './fallback.ts';
 import { createOpenAiLlm } from './llm/openai.ts';
 import { createScriptedLlm } from './llm/scripted.ts';
 import {
@@ -39,10 +47,23 @@ export interface CreatedProviders {
   readonly stt: SttProvider;
   readonly llm: LlmProvider;
   readonly tts: TtsProvider;
+  /** Writes texts about calls. Its own chain: what it is refused puts no call's model out. */
+  readonly summaryLlm: LlmProvider;
+}
+
+/** One provider of an agent that has stand-ins, and whether its chain uses it now. */
+export interface ProviderBreaker {
+  readonly agent: string;
+  readonly provider: 'stt' | 'llm' | 'tts' | 'summary';
+  /** The provider's name, e.g. `deepgram flux-general-en`. */
+  readonly vendor: string;
+  readonly state: BreakerState;
 }
 
 export interface ProviderSet {
   readonly agents: ReadonlyMap<string, CreatedProviders>;
+  /** How every provider that has a stand-in, or is one, stands now. */
+  breakers(): readonly ProviderBreaker[];
   /**
    * Loads what runs inside the gateway, so that the first call does not wait for it and mistakes show at the start.
    * @throws LandlineError `provider_missing`, `script_invalid` or `provider_failed`.
@@ -72,7 +93,7 @@ export function createProviders(
   const problems = new Map<string, LandlineError>();
   for (const [name, blocks] of Object.entries(agents)) {
     try {
-      created.set(name, factory.create(blocks));
+      created.set(name, factory.create(name, blocks));
     } catch (error) {
       if (!(error instanceof LandlineError)) throw error;
       problems.set(error.message, error);
@@ -81,6 +102,7 @@ export function createProviders(
   failTogether([...problems.values()]);
   return {
     agents: created,
+    breakers: () => factory.breakers(),
     async prepare() {
       const outcomes = await Promise.allSettled(factory.engines.map((engine) => engine.prepare()));
       failTogether(outcomes.filter((outcome) => outcome.status === 'rejected').map(({ reason }): unknown => reason));
@@ -102,27 +124,42 @@ class Factory {
   readonly #options: CreateProvidersOptions;
   readonly #made = new Map<string, unknown>();
   readonly engines: Engine[] = [];
+  readonly #breakers: { agent: string; provider: ProviderBreaker['provider']; view: BreakerView }[] = [];
 
   constructor(options: CreateProvidersOptions) {
     this.#options = options;
   }
 
-  create({ stt, llm, tts }: ProviderBlocks): CreatedProviders {
+  create(agent: string, { stt, llm, tts, summaryLlm = llm }: ProviderBlocks): CreatedProviders {
     const scripted = chainOf(llm).find((block) => block.provider === 'scripted');
+    const fallback = (provider: ProviderBreaker['provider']): FallbackOptions => ({
+      ...this.#options,
+      onBreaker: (view) => this.#breakers.push({ agent, provider, view }),
+    });
     return {
       stt: sttWithFallback(
         each(chainOf(stt), (block) => this.#stt(block, scripted?.script)),
-        this.#options,
+        fallback('stt'),
       ),
       llm: llmWithFallback(
         each(chainOf(llm), (block) => this.#llm(block)),
-        this.#options,
+        fallback('llm'),
       ),
       tts: ttsWithFallback(
         each(chainOf(tts), (block) => this.#tts(block)),
-        this.#options,
+        fallback('tts'),
+      ),
+      summaryLlm: llmWithFallback(
+        each(chainOf(summaryLlm), (block) => this.#llm(block)),
+        fallback('summary'),
       ),
     };
+  }
+
+  breakers(): ProviderBreaker[] {
+    return this.#breakers.flatMap(({ agent, provider, view }) =>
+      view.states().map((member) => ({ agent, provider, ...member })),
+    );
   }
 
   #stt(block: SttBlock, script: string | undefined): SttProvider {

@@ -5,6 +5,16 @@ import type { LlmEvent, LlmProvider, ProviderFailure, SttEvent, SttProvider, Tts
 export interface FallbackOptions {
   readonly clock: Clock;
   readonly log: Log;
+  /** Is told of the breaker of every chain of more than one, as it is made. */
+  readonly onBreaker?: ((breaker: BreakerView) => void) | undefined;
+}
+
+/** `closed`: in use. `open`: out until its time is over. `half_open`: it may try again, and has not succeeded yet. */
+export type BreakerState = 'closed' | 'open' | 'half_open';
+
+/** How the members of a chain stand, by name, in the order in which they are wanted. */
+export interface BreakerView {
+  states(): readonly { readonly vendor: string; readonly state: BreakerState }[];
 }
 
 /** Providers in the order in which they are wanted. */
@@ -45,7 +55,7 @@ interface Breaker<P> {
  */
 function createBreaker<P extends { readonly name: string }>(
   chain: ProviderChain<P>,
-  { clock, log }: FallbackOptions,
+  { clock, log, onBreaker }: FallbackOptions,
 ): Breaker<P> {
   const [first, ...rest] = chain;
   const asMember = (provider: P): Member<P> => ({
@@ -59,6 +69,14 @@ function createBreaker<P extends { readonly name: string }>(
   const isOut = (member: Member<P>): boolean => clock.mono() < member.outUntil;
   const pick = (): Member<P> =>
     members.find((member) => !isOut(member)) ?? members.reduce((a, b) => (b.failedAt < a.failedAt ? b : a));
+
+  const stateOf = (member: Member<P>): BreakerState => {
+    if (member.outUntil === -Infinity) return 'closed';
+    return isOut(member) ? 'open' : 'half_open';
+  };
+  onBreaker?.({
+    states: () => members.map((member) => ({ vendor: member.provider.name, state: stateOf(member) })),
+  });
 
   return {
     name: chain.map((provider) => provider.name).join(', else '),
@@ -90,7 +108,8 @@ function createBreaker<P extends { readonly name: string }>(
             member.nextOutageMs = Math.min(member.nextOutageMs * 2, LONGEST_OUTAGE_MS);
           }
           const another = members.some((other) => other !== member && !isOut(other));
-          return another && !failure.retryable ? { ...failure, retryable: true } : failure;
+          const vendor = member.provider.name;
+          return { ...failure, vendor, retryable: failure.retryable || another };
         },
       };
     },

@@ -135,6 +135,8 @@ export interface ProviderBlocks {
   readonly stt: SttBlock;
   readonly llm: LlmBlock;
   readonly tts: TtsBlock;
+  /** What writes summaries (`summary.model` of the config); default: `llm`. */
+  readonly summaryLlm?: LlmBlock | undefined;
 }
 
 export type AnyBlock = SttBlock | LlmBlock | TtsBlock;

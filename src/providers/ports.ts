@@ -24,6 +24,8 @@ export interface ProviderFailure {
   readonly message: string;
   /** HTTP status or WebSocket close code when there was one. */
   readonly status?: number;
+  /** Which of several stand-ins it was, by its name; set where there are several. */
+  readonly vendor?: string;
   readonly retryable: boolean;
 }
 
@@ -109,6 +111,16 @@ export interface ToolSpec {
 export interface LlmRequest {
   readonly messages: readonly ChatMessage[];
   readonly tools: readonly ToolSpec[];
+  /** Set when no turn of a conversation is wanted but a text about one, for which nobody waits on the line. */
+  readonly document?: DocumentRequest;
+}
+
+/** How a {@link LlmRequest} for a text differs from a turn: it may take a minute to begin, and it may have a form. */
+export interface DocumentRequest {
+  /** JSON Schema that the answer, JSON text, should follow. A vendor may not hold itself to it: the reader validates. */
+  readonly schema?: Readonly<Record<string, unknown>>;
+  /** Most tokens of the answer. */
+  readonly maxTokens: number;
 }
 
 export interface LlmUsage {

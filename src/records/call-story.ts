@@ -85,7 +85,7 @@ export function callStory({ head, records }: Pick<Journal, 'head' | 'records'>):
 }
 
 function callerText(text: string): Pick<StoryTurn, 'by' | 'text'> {
-  const pressed = /^\[pressed ([0-9A-D*#]+)\]$/.exec(text)?.[1];
+  const pressed = /^\[pressed ([0-9A-D*#•]+)\]$/.exec(text)?.[1];
   if (pressed !== undefined) return { by: 'keys', text: pressed };
   return text === '[unclear]' ? { by: 'unclear', text: '' } : { by: 'voice', text };
 }
@@ -106,8 +106,10 @@ function spokenTexts(records: readonly JournalRecord[]): Map<number, string> {
     if (record.k !== 'in' || record.d.type !== 'tts') continue;
     const event = record.d['event'] as Readonly<Record<string, unknown>>;
     const turn = turnOf.get(Number(event['utterance']));
-    if (event['type'] !== 'ttsText' || turn === undefined) continue;
-    texts.set(turn, `${texts.get(turn) ?? ''} ${String(event['text'])}`);
+    // What waited for the end of a number stands in the line that ends the utterance.
+    const text = event['type'] === 'ttsText' ? event['text'] : event['rest'];
+    if (typeof text !== 'string' || turn === undefined) continue;
+    texts.set(turn, `${texts.get(turn) ?? ''} ${text}`);
   }
   return texts;
 }

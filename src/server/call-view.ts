@@ -1,10 +1,8 @@
-import type { CallFacts, ToolTurn } from '../call/facts.ts';
-import { foldFacts } from '../call/facts.ts';
-import type { EndReason, CallStatus } from '../call/inputs.ts';
-import type { TurnRecord } from '../agent/dialogue/inputs.ts';
-import { isoTime } from '../core/clock.ts';
+import type { CallStatus, EndReason } from '../call/inputs.ts';
 import type { Session } from '../call/session.ts';
-import type { Journal } from '../journal/reader.ts';
+import { isoTime } from '../core/clock.ts';
+import type { CallRow, LegRow, TurnRow } from '../store/port.ts';
+import { hangupText } from '../telnyx/hangup-causes.ts';
 
 /** A call as `/v1` shows it (contract section 5). Times are ISO 8601. */
 export interface CallView {
@@ -14,7 +12,7 @@ export interface CallView {
   readonly from: string;
   readonly to: string;
   readonly agent: string;
-  readonly metadata: Readonly<Record<string, never>>;
+  readonly metadata: Readonly<Record<string, string>>;
   readonly createdAt: string;
   readonly answeredAt: string | null;
   readonly endedAt: string | null;
@@ -25,31 +23,60 @@ export interface CallView {
     readonly callLegId: string | null;
     readonly callSessionId: string | null;
   };
+  /** What Telnyx said about the end of the far party's leg; null while it is up, or when Telnyx said nothing. */
+  readonly hangup: HangupView | null;
+  /** Seconds, tokens and characters that were used; null until the call has ended. */
+  readonly usage: Readonly<Record<string, unknown>> | null;
+  /** Present once it was made. */
+  readonly summary?: Readonly<Record<string, unknown>>;
+  /** Of one call; lists leave them out. */
+  readonly legs?: readonly LegView[];
 }
 
-/** The call as its journal tells it; the same for live and ended ones. */
-export function callView(journal: Journal, facts: CallFacts = foldFacts(journal.records)): CallView {
-  const { head } = journal;
-  const wall = (t: number | undefined): string | null => (t === undefined ? null : isoTime(head.wallMs + t));
-  const leg = facts.legs['caller'] ?? facts.legs['callee'];
+export interface HangupView {
+  readonly cause: string | null;
+  readonly sipCode: string | null;
+  /** In plain words. */
+  readonly text: string;
+}
+
+export interface LegView {
+  /** `caller`, `callee`, `target1` … */
+  readonly name: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly createdAt: string;
+  readonly answeredAt: string | null;
+  readonly endedAt: string | null;
+  readonly hangup: HangupView | null;
+  readonly telnyx: {
+    readonly callControlId: string;
+    readonly callLegId: string | null;
+    readonly callSessionId: string | null;
+  };
+}
+
+/** The call as it is kept; the same for live and ended ones, from the store or from the journal. */
+export function callView(row: CallRow, legs?: readonly LegRow[]): CallView {
+  const { callControlId, callLegId, callSessionId } = row;
   return {
-    id: head.callId,
-    direction: facts.direction,
-    status: facts.status,
-    from: facts.from,
-    to: facts.to,
-    agent: facts.agent,
-    metadata: {},
-    createdAt: head.createdAt,
-    answeredAt: wall(facts.answeredAt),
-    endedAt: wall(facts.endedAt),
-    endReason: facts.endReason ?? null,
-    durationMs: facts.durationMs ?? null,
-    telnyx: {
-      callControlId: leg?.callControlId ?? '',
-      callLegId: leg?.callLegId ?? null,
-      callSessionId: leg?.callSessionId ?? null,
-    },
+    id: row.id,
+    direction: row.direction,
+    status: row.status as CallStatus,
+    from: row.from,
+    to: row.to,
+    agent: row.agent,
+    metadata: row.metadata,
+    createdAt: isoTime(row.createdAt),
+    answeredAt: wall(row.answeredAt),
+    endedAt: wall(row.endedAt),
+    endReason: row.endReason as EndReason | null,
+    durationMs: row.durationMs,
+    telnyx: { callControlId, callLegId, callSessionId },
+    hangup: hangupView(row.hangupCause, row.sipCode),
+    usage: row.usage,
+    ...(row.summary === null ? {} : { summary: row.summary }),
+    ...(legs === undefined ? {} : { legs: legs.map(legView) }),
   };
 }
 
@@ -74,6 +101,8 @@ export function liveView({ callId, createdAt, state, talkingLeg: leg }: Session)
       callLegId: leg?.callLegId ?? null,
       callSessionId: leg?.callSessionId ?? null,
     },
+    hangup: null,
+    usage: null,
   };
 }
 
@@ -84,13 +113,40 @@ export interface TranscriptTurn {
   readonly startMs: number;
   readonly endMs: number;
   readonly interrupted?: boolean;
+  /** Milliseconds from the end of the caller's speech to each step of the answer, where it happened. */
+  readonly latency?: Readonly<Record<string, number>>;
 }
 
-export function transcriptOf(facts: CallFacts): TranscriptTurn[] {
-  return facts.turns.map(turnView);
+export function transcriptOf(turns: readonly TurnRow[]): TranscriptTurn[] {
+  return turns.map(({ role, text, startMs, endMs, interrupted, latency }) => ({
+    role,
+    text,
+    startMs,
+    endMs,
+    ...(interrupted ? { interrupted } : {}),
+    ...(latency === null ? {} : { latency }),
+  }));
 }
 
-function turnView(turn: TurnRecord | ToolTurn): TranscriptTurn {
-  const { role, text, startMs, endMs } = turn;
-  return { role, text, startMs, endMs, ...('interrupted' in turn && turn.interrupted ? { interrupted: true } : {}) };
+function legView(leg: LegRow): LegView {
+  const { name, from, to, callControlId, callLegId, callSessionId } = leg;
+  return {
+    name,
+    from,
+    to,
+    createdAt: isoTime(leg.createdAt),
+    answeredAt: wall(leg.answeredAt),
+    endedAt: wall(leg.endedAt),
+    hangup: hangupView(leg.hangupCause, leg.sipCode),
+    telnyx: { callControlId, callLegId, callSessionId },
+  };
+}
+
+function hangupView(cause: string | null, sipCode: string | null): HangupView | null {
+  const text = hangupText(cause, sipCode);
+  return text === null ? null : { cause, sipCode, text };
+}
+
+function wall(at: number | null): string | null {
+  return at === null ? null : isoTime(at);
 }

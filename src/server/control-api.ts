@@ -1,26 +1,40 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { dialTarget } from '../agent/options.ts';
-import { foldFacts } from '../call/facts.ts';
+import type { Destinations } from '../call/destinations.ts';
 import type { ControlAction } from '../call/inputs.ts';
+import type { NumberTable } from '../call/number-table.ts';
 import type { CallRegistry, ReadyAgent } from '../call/registry.ts';
 import type { Session } from '../call/session.ts';
+import { hereOf } from '../call/state.ts';
 import type { Clock } from '../core/clock.ts';
 import { LandlineError } from '../core/errors.ts';
-import { renderRecording } from '../records/recording.ts';
+import type { Log } from '../core/log.ts';
 import type { CallReader } from './call-reader.ts';
-import { transcriptOf, type CallView } from './call-view.ts';
+import { callView, type CallView } from './call-view.ts';
+import { exportLines } from './calls-export.ts';
+import { exportQuery, listQuery } from './calls-query.ts';
 import type { EventBus } from './event-bus.ts';
-import { streamEvents } from './event-stream.ts';
+import { eventRoutes, type EventRoutesOptions } from './event-routes.ts';
+import { numberRoutes } from './number-routes.ts';
+import { addRecordingControl } from './recording-control.ts';
+import { addRecordingRoutes, type RecordingFilesOptions } from './recording-files.ts';
 
 export interface ControlApiOptions {
   readonly clock: Clock;
   readonly registry: CallRegistry;
   readonly agents: ReadonlyMap<string, ReadyAgent>;
   readonly events: EventBus;
+  readonly eventStreams: Omit<EventRoutesOptions, 'events' | 'clock' | 'isLive'>;
   readonly reader: CallReader;
-  readonly dataDir: string;
+  readonly recordings: RecordingFilesOptions['recordings'];
+  readonly log: Log;
+  readonly origin: () => string;
+  readonly destinations: Destinations;
+  readonly numbers: NumberTable;
+  /** Erasure and export. */
+  readonly privacy: (app: FastifyInstance) => Promise<void>;
   /** Every call of an earlier process is ours, or closed. */
   readonly recovered: () => Promise<void>;
   /** Empty: the API is open, which the configuration allows only on a loopback address. */
@@ -38,16 +52,11 @@ const bodies = {
   dtmf: z.strictObject({ digits: z.string().regex(DIGITS, 'must be 1 to 64 of 0-9 A-D * # w W') }),
   say: z.strictObject({ text: z.string().trim().min(1).max(3000), interrupt: z.boolean().default(false) }),
 };
-const listQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  status: z.enum(['dialing', 'ringing', 'active', 'transferring', 'transferred', 'ended']).optional(),
-});
-
 type WithId = { Params: { id: string } };
 
 /** `/v1`: reads from journals, acts through the call's door (contract section 5, as far as it is built). */
 export function controlApi(options: ControlApiOptions): (app: FastifyInstance) => Promise<void> {
-  const { registry, agents, events, reader, dataDir, clock } = options;
+  const { registry, agents, events, reader, recordings, log, origin, clock } = options;
   const keys = options.apiKeys.map(digest);
 
   const authorize = async (request: FastifyRequest): Promise<void> => {
@@ -82,18 +91,6 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
     if (dialogue.wrapUp !== undefined) throw new LandlineError('call_not_active', `call ${callId} is saying goodbye`);
   };
 
-  const stream = async (request: FastifyRequest, reply: FastifyReply, callId?: string): Promise<FastifyReply> => {
-    const isOver = callId !== undefined && (await find(callId)) === undefined;
-    const last = Number(request.headers['last-event-id'] ?? Number.NaN);
-    const after = Number.isFinite(last) ? last : isOver ? 0 : events.newest;
-    const pastUntil = events.forgotten;
-    // The bus remembers the newest of this process; the rest is in the journals.
-    const past = isOver || after < pastUntil ? await reader.events(after, callId) : [];
-    reply.hijack();
-    streamEvents(reply.raw, { events, clock, callId, after, past, pastUntil, isOver });
-    return reply;
-  };
-
   return async (app) => {
     app.addHook('onRequest', authorize);
 
@@ -101,24 +98,27 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
       agents: [...agents.keys()].map((name) => ({ name, language: agents.get(name)?.config.language })),
     }));
 
+    await app.register(numberRoutes({ numbers: options.numbers, agents }));
+    await app.register(options.privacy);
+
     app.get('/v1/calls', async (request) => {
-      const { limit, status } = listQuery.parse(request.query);
-      const calls = await reader.list(limit, (view) => status === undefined || view.status === status);
-      return { calls, nextCursor: null };
+      const { calls, nextCursor } = await reader.list(listQuery(request.query));
+      return { calls: calls.map((row) => callView(row)), nextCursor };
+    });
+    app.get('/v1/calls/export', async (request, reply) => {
+      const { format, filters } = exportQuery(request.query);
+      const pages = reader.all(filters);
+      // The first page before the first byte: a store that is down is still a problem document.
+      const first = await pages.next();
+      return reply
+        .type(format === 'csv' ? 'text/csv; charset=utf-8; header=present' : 'application/jsonl; charset=utf-8')
+        .header('content-disposition', `attachment; filename="calls.${format}"`)
+        .send(Readable.from(exportLines(format, first.done ? [] : first.value, pages)));
     });
 
     app.get<WithId>('/v1/calls/:id', async ({ params }) => reader.view(params.id));
-    app.get<WithId>('/v1/calls/:id/transcript', async ({ params }) => ({
-      turns: transcriptOf(foldFacts((await reader.journal(params.id)).records)),
-    }));
-    app.get<WithId>('/v1/calls/:id/recording', async ({ params }, reply) => {
-      await reader.journal(params.id);
-      const wav = await renderRecording(dataDir, params.id);
-      return reply
-        .type('audio/wav')
-        .header('content-disposition', `inline; filename="${params.id}.wav"`)
-        .send(Buffer.from(wav));
-    });
+    app.get<WithId>('/v1/calls/:id/transcript', async ({ params }) => ({ turns: await reader.transcript(params.id) }));
+    addRecordingRoutes(app, { recordings, clock, log, origin, known: (id) => reader.view(id) });
 
     app.post<WithId>('/v1/calls/:id/hangup', async ({ params, body }) => {
       const { reason } = bodies.hangup.parse(body ?? {});
@@ -132,13 +132,14 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
         throw new LandlineError('not_supported', 'attended transfers are not supported yet; use mode "blind"');
       return act(params.id, (session) => {
         needTalking(session);
-        const number = session.config.transferTargets[to] ?? to.replace(/^tel:/, '');
-        if (!dialTarget.safeParse(number).success) {
-          throw new LandlineError(
-            'request_invalid',
-            `to: "${to}" is neither a transfer target of this agent, nor E.164, nor a sip: URI`,
-          );
-        }
+        const { transferTargets } = session.config;
+        const named = Object.hasOwn(transferTargets, to) ? transferTargets[to] : undefined;
+        const number = options.destinations.check({
+          callId: session.callId,
+          to: named ?? to,
+          listed: Object.values(transferTargets),
+          here: hereOf(session.state),
+        });
         return { type: 'transfer', target: to, to: number, ...(message === undefined ? {} : { message }) };
       });
     });
@@ -158,8 +159,14 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
       });
     });
 
-    app.get('/v1/events', async (request, reply) => stream(request, reply));
-    app.get<WithId>('/v1/calls/:id/events', async (request, reply) => stream(request, reply, request.params.id));
+    addRecordingControl(app, { act, needTalking });
+
+    const isLive = async (id: string): Promise<boolean> => {
+      if (await find(id)) return true;
+      await reader.view(id);
+      return false;
+    };
+    eventRoutes({ ...options.eventStreams, events, clock, isLive })(app);
   };
 }
 

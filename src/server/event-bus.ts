@@ -13,6 +13,7 @@ export class EventBus {
   readonly #capacity: number;
   readonly #kept: PublishedEvent[] = [];
   readonly #listeners = new Set<(event: PublishedEvent) => void>();
+  readonly #readers = new Set<object>();
   #last: number;
   #forgotten: number;
 
@@ -76,6 +77,23 @@ export class EventBus {
       else high = middle;
     }
     return this.#kept[low];
+  }
+
+  /** Somebody outside follows the events; listeners of the house do not count. @returns a function that ends it. */
+  join(): () => void {
+    const reader = {};
+    this.#readers.add(reader);
+    return () => void this.#readers.delete(reader);
+  }
+
+  get readers(): number {
+    return this.#readers.size;
+  }
+
+  /** Takes the events of an erased call out of memory. */
+  forget(callId: string): void {
+    const rest = this.#kept.filter((event) => event.callId !== callId);
+    this.#kept.splice(0, this.#kept.length, ...rest);
   }
 
   /** @returns a function that ends the subscription. */

@@ -1,6 +1,9 @@
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
+import { observers } from '../call/observer.ts';
 import type { PublishedEvent } from '../call/ports.ts';
+import type { DestinationOptions } from '../call/destination-options.ts';
 import { CallRegistry, type ReadyAgent } from '../call/registry.ts';
 import type { AgentProviders, CallPorts } from '../call/ports.ts';
 import type { CallOptions, Routing } from '../call/routing.ts';
@@ -8,24 +11,42 @@ import { Wheel } from '../call/wheel.ts';
 import { isoTime, type Clock } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { createRedactor, type RedactionOptions } from '../core/redaction.ts';
+import { redactingLog } from '../core/redacting-log.ts';
 import { JOURNAL_FORMAT, JOURNAL_VERSION } from '../journal/format.ts';
 import { lockDataDir, type DataDirLock } from '../journal/lock.ts';
 import { createJournalWriter } from '../journal/writer.ts';
+import { openStore } from '../store/client.ts';
+import { NO_FOLLOW_UPS, type FollowUps } from '../store/follow-ups.ts';
 import { createTelnyxApi } from '../telnyx/client.ts';
 import type { TelnyxApi } from '../telnyx/commands.ts';
 import { createReplayMemory } from '../telnyx/replay-memory.ts';
 import { createVerifier } from '../telnyx/signature.ts';
+import { createAfterCall, summaryAgents } from './after-call.ts';
+import { asyncApi } from './async-api.ts';
 import { CallReader } from './call-reader.ts';
 import { controlApi } from './control-api.ts';
 import { EventBus } from './event-bus.ts';
+import { createGates } from './gates.ts';
 import { mediaRoute, websocketSupport } from './media-route.ts';
 import { Metrics } from './metrics.ts';
+import { createPrivacy } from './privacy.ts';
+import type { RetentionOptions } from '../records/retention-options.ts';
+import { MissedEvents } from './missed-events.ts';
+import type { ProviderBreaker } from '../providers/create.ts';
+import type { LlmProvider } from '../providers/ports.ts';
+import type { Tracing } from './tracing/port.ts';
+import { createRecordings, type Recordings, type RecordingsSetup } from '../records/recordings.ts';
 import { answerBadRequest, errorHandler, problemOf, send } from './problem.ts';
+import { recordingLinks } from './recording-files.ts';
+import { RecordingSaved } from './recording-saved.ts';
 import { Takeover } from './takeover.ts';
 import { webhookRoute } from './webhook-route.ts';
 
 export interface GatewayAgent extends ReadyAgent {
   readonly providers: AgentProviders;
+  /** See `AfterCallAgent`. */
+  readonly summaryLlm?: LlmProvider | undefined;
 }
 
 export interface GatewayOptions {
@@ -41,16 +62,36 @@ export interface GatewayOptions {
     readonly publicKeys: readonly string[];
     readonly baseUrl?: string | undefined;
     readonly connectionId?: string | undefined;
+    /** E.164: our own, so never a destination. */
+    readonly fromNumber?: string | undefined;
   };
   readonly agents: ReadonlyMap<string, GatewayAgent>;
   readonly routing: Routing;
   readonly maxConcurrentCalls: number;
+  /** Where calls may go and what they may cost; the config's defaults when unset. */
+  readonly destinations?: DestinationOptions | undefined;
   /** Default: G.711. */
   readonly media?: CallOptions['media'];
   readonly apiKeys: readonly string[];
   readonly dataDir: string;
+  /** `postgres://…`, or `sqlite:` and a path. Default: `landline.db` in the data directory. */
+  readonly databaseUrl?: string | undefined;
+  /** What is done outside once calls are kept. Default: nothing. */
+  readonly followUps?: FollowUps | undefined;
+  /** What is masked before it is written down, shown or logged; card numbers when left out. */
+  readonly redaction?: RedactionOptions | undefined;
+  /** Keys of vendors: covered wherever one would be written or shown. Telnyx' and our own are known. */
+  readonly secrets?: readonly string[] | undefined;
+  /** How long each kind of data is kept; for ever when left out. */
+  readonly retention?: RetentionOptions | undefined;
+  /** What becomes of recordings after their calls; by default WAV files in the data directory. */
+  readonly recordings?: RecordingsSetup | undefined;
   /** See `MediaRouteOptions.pingMs`. */
   readonly mediaPingMs?: number | undefined;
+  /** How the providers with stand-ins stand, for the metrics. */
+  readonly breakers?: (() => readonly ProviderBreaker[]) | undefined;
+  /** Where traces of calls go; the gateway does not close it. */
+  readonly tracing?: Tracing | undefined;
   /** Adds routes of the embedding program before the server listens. */
   readonly extend?: (app: FastifyInstance) => Promise<void>;
 }
@@ -59,6 +100,8 @@ export interface Gateway {
   readonly app: FastifyInstance;
   readonly registry: CallRegistry;
   readonly events: EventBus;
+  /** Its keeper holds the outbox' handlers for recordings. */
+  readonly recordings: Recordings;
   /** The port it listens on. */
   readonly port: number;
   /** Origin that webhooks and sockets reach. */
@@ -75,6 +118,10 @@ export interface Gateway {
 const GOODBYE_MS = 25_000;
 const LAST_HANGUPS_MS = 5_000;
 const DISK_START_MS = 2_000;
+/** A reader waits so long for the disk; then it gets what is there. */
+const DISK_PATIENCE_MS = 500;
+/** A store that is not there must not hold up the start. */
+const STORE_START_MS = 2_000;
 
 /** Starts a gateway: locks the data directory, listens, and takes over what an earlier process left. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -95,10 +142,22 @@ async function start(
   verifier: ReturnType<typeof createVerifier>,
   lock: DataDirLock,
 ): Promise<Gateway> {
-  const { clock, log, dataDir, agents, media = { codec: 'g711', l16ByteOrder: 'auto' } } = options;
+  const { clock, dataDir, agents, media = { codec: 'g711', l16ByteOrder: 'auto' } } = options;
+  const secrets = [options.telnyx.apiKey, ...options.apiKeys, ...(options.secrets ?? [])];
+  const redactor = createRedactor(options.redaction, secrets);
+  const log = redactingLog(options.log, redactor);
   const telnyx = createTelnyxApi({ apiKey: options.telnyx.apiKey, baseUrl: options.telnyx.baseUrl, clock, log });
   const journal = createJournalWriter({ dataDir, clock, log });
   const events = new EventBus(clock, log);
+  const followUps = { ...(options.followUps ?? NO_FOLLOW_UPS), summaryAgents: summaryAgents(agents) };
+  // Comes up by itself and is never waited for on a call's way: calls are in their journals, records follow.
+  const store = openStore({
+    databaseUrl: options.databaseUrl ?? `sqlite:${join(dataDir, 'landline.db')}`,
+    clock,
+    log,
+    projector: { dataDir, followUps },
+    onWork: () => afterCall.worker.wake(),
+  });
   const wheel = new Wheel(clock);
   let origin = options.publicUrl ?? '';
   /** Told whenever a call has ended or lives on without us. */
@@ -107,21 +166,67 @@ async function start(
     for (const look of waiting) look();
   };
 
+  const gates = createGates({
+    clock,
+    log,
+    routing: options.routing,
+    agents,
+    destinations: options.destinations,
+    telnyx: options.telnyx,
+    store,
+    refused: (rule) => metrics.gates.refused(rule),
+  });
   const registry: CallRegistry = new CallRegistry({
     clock,
     log,
     telnyx,
-    routing: options.routing,
+    routing: gates.routing,
     agents,
     maxConcurrentCalls: options.maxConcurrentCalls,
+    rejected: (reason) => metrics.gates.rejected(reason),
     codec: media.codec,
     open: (callId, seed, agent) => openCall(callId, seed, agent),
   });
-  const metrics = new Metrics({ calls: () => registry.sessions.size, journal: () => journal.state() });
-  events.subscribe((event) => metrics.event(event));
+  const metrics = new Metrics({
+    software: options.software,
+    sessions: () => registry.sessions.values(),
+    maxConcurrentCalls: options.maxConcurrentCalls,
+    isDraining: () => registry.draining,
+    journal: () => journal.state(),
+    store: () => store.state(),
+    lateness: wheel.lateness,
+    eventReaders: () => events.readers,
+    breakers: options.breakers ?? (() => []),
+    spans: () => options.tracing?.counts(),
+  });
   events.subscribe((event) => {
     if (event.type === 'call.updated') fewer();
+    // A partial is told and never kept; a summary is in the store already.
+    if (event.type !== 'transcript.partial' && event.type !== 'call.summarized') store.touched(event.callId, event.id);
   });
+
+  const recordings = createRecordings(options.recordings ?? {}, {
+    ...{ dataDir, clock, log },
+    settled: () => journal.flush(),
+    trustedOrigins: options.telnyx.baseUrl === undefined ? [] : [new URL(options.telnyx.baseUrl).origin],
+    observe: (source, outcome, bytes) => metrics.recordings.attempt(source, outcome, bytes),
+  });
+  metrics.recordings.watch(() => recordings.keeper.state());
+
+  const privacy = createPrivacy({
+    ...{ dataDir, store, recordings, registry, events, clock, log },
+    retention: options.retention,
+    observe: (kind, removed, failed) => metrics.privacy.expired(kind, removed, failed),
+    journaled: () => patiently(clock, DISK_PATIENCE_MS, journal.flush()),
+    wake: () => afterCall.worker.wake(),
+  });
+
+  const afterCall = createAfterCall({
+    ...{ store, clock, log, dataDir, agents, events, followUps },
+    handlers: { ...recordings.keeper.handlers, ...privacy.erasure.handlers },
+    observe: ({ kind }, outcome) => metrics.outbox.attempt(kind, outcome),
+  });
+  metrics.outbox.watch(() => afterCall.worker.state());
 
   const openCall = (callId: string, seed: string, agent: string): CallPorts => {
     const providers = agents.get(agent)?.providers ?? [...agents.values()][0]?.providers;
@@ -137,18 +242,27 @@ async function start(
       monoMs: clock.mono(),
       software: options.software,
     });
+    const { tracing } = options;
+    const seal = recordings.sealer(callId);
+    const callLog = tracing ? log.child({ traceId: tracing.traceIdOf(callId) }) : log;
     return {
       clock,
       wheel,
-      log,
+      log: callLog,
+      redactor,
+      observer: observers(
+        [metrics.observer(providers), ...(tracing ? [tracing.observer(callId, providers)] : [])],
+        callLog.child({ callId }),
+      ),
       telnyx,
       providers,
       l16ByteOrder: media.l16ByteOrder,
       journal: {
         append: (record, onWritten) => journal.append(callId, record, onWritten),
-        track: (record) => journal.track(callId, record),
-        close: (end) => journal.close(callId, end),
+        track: (record) => journal.track(callId, seal(record)),
+        close: (end) => journal.close(callId, end, () => store.touched(callId)),
       },
+      destinations: gates.destinations,
       expectMedia: (token, leg, epoch) => {
         const session = registry.sessions.get(callId);
         if (session) registry.expectMedia(token, { session, leg, epoch });
@@ -160,9 +274,10 @@ async function start(
       finished: () => {
         const session = registry.sessions.get(callId);
         if (session) {
-          metrics.underruns(session.media.playout.underruns);
+          metrics.callOver(session.media);
           registry.forget(session);
         }
+        gates.destinations.forget(callId);
         fewer();
       },
     };
@@ -188,13 +303,19 @@ async function start(
     log,
     dataDir,
     wall: () => clock.wall(),
-    archive: (callId) => journal.archive(callId),
+    archive: (callId) => journal.archive(callId, () => store.touched(callId)),
   });
   events.startAfter(takeover.lastEventId);
+  const settled = (): Promise<void> => patiently(clock, DISK_PATIENCE_MS, journal.flush());
+  const missed = new MissedEvents({ dataDir, log, store, settled });
   const memory = createReplayMemory();
   for (const id of takeover.webhookIds) memory.seen(id, clock.mono());
   let recovered = Promise.resolve();
-  await app.register(webhookRoute({ registry, takeover, verifier, memory, clock, log, metrics }));
+  const recordingSaved = new RecordingSaved({
+    ...{ registry, dataDir, store, clock, log },
+    wake: () => afterCall.worker.wake(),
+  });
+  await app.register(webhookRoute({ registry, takeover, recordingSaved, verifier, memory, clock, log, metrics }));
   await app.register(mediaRoute({ registry, clock, log, metrics, pingMs: options.mediaPingMs }));
   await app.register(
     controlApi({
@@ -202,12 +323,20 @@ async function start(
       registry,
       agents,
       events,
-      reader: new CallReader({ clock, registry, journal, dataDir }),
-      dataDir,
+      eventStreams: { missed, log, awaitsSummary: (callId) => afterCall.summaries.expects(callId) },
+      reader: new CallReader({ clock, registry, journal, dataDir, store }),
       apiKeys: options.apiKeys,
+      destinations: gates.destinations,
+      numbers: gates.numbers,
+      privacy: privacy.routes,
       recovered: () => recovered,
+      recordings,
+      log,
+      origin: () => origin,
     }),
   );
+  await app.register(recordingLinks({ recordings, clock, log }));
+  app.get('/asyncapi.json', async () => asyncApi(options.software.replace(/^\S+ /, '')));
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const failed = journal.state().failed;
@@ -216,9 +345,20 @@ async function start(
       ...(registry.full ? ['full'] : []),
       ...(failed === undefined ? [] : [`journal: ${failed}`]),
     ];
-    return reply
-      .code(reasons.length === 0 ? 200 : 503)
-      .send({ status: reasons.length === 0 ? 'ready' : 'not ready', reasons });
+    const { pending } = gates.numbers;
+    // Calls are taken all the same.
+    const unkept = recordings.keeper.state().failed;
+    const storeFailed = store.state().failed;
+    const degraded = [
+      ...(storeFailed === undefined ? [] : [`store: ${storeFailed}`]),
+      ...(pending === undefined ? [] : [`numbers set by API are not known yet: ${pending}`]),
+      ...(unkept === undefined ? [] : [`recordings wait to be stored: ${unkept}`]),
+    ];
+    return reply.code(reasons.length === 0 ? 200 : 503).send({
+      status: reasons.length === 0 ? 'ready' : 'not ready',
+      reasons,
+      ...(degraded.length === 0 ? {} : { degraded }),
+    });
   });
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
@@ -234,17 +374,26 @@ async function start(
     // A server closes only when its last connection has; upgraded ones are not closed with the others.
     for (const socket of app.websocketServer.clients) socket.terminate();
     await app.close();
+    await gates.close();
+    await privacy.stop();
+    await afterCall.worker.stop();
     await journal.stop();
+    await recordings.close();
+    // Every journal has its last line now: what the store still lacks goes in, as far as the database answers.
+    await store.close();
     lock.release();
   };
   // A webhook's 200 waits for its journal line, 50 ms at most: the first one's must not go before it either.
   await patiently(clock, DISK_START_MS, journal.started());
+  await patiently(clock, STORE_START_MS, gates.numbers.load());
   try {
     await app.listen({ host: options.host, port: options.port });
   } catch (thrown) {
     await release();
     throw thrown;
   }
+  privacy.start();
+  afterCall.worker.start();
   const { port } = app.server.address() as AddressInfo;
   if (origin === '') origin = `http://${options.host}:${port}`;
   recovered = takeover
@@ -273,6 +422,7 @@ async function start(
     app,
     registry,
     events,
+    recordings,
     port,
     origin,
     recovered,

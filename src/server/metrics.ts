@@ -1,97 +1,77 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { PublishedEvent } from '../call/ports.ts';
-import type { JournalState } from '../journal/writer.ts';
+import type { Registry } from 'prom-client';
+import type { MediaLeg } from '../call/media-leg.ts';
+import type { CallObserver } from '../call/observer.ts';
+import type { AgentProviders } from '../call/ports.ts';
+import { AudioMetrics } from './metrics/audio.ts';
+import { CallWatch, type CallSubjects } from './metrics/call-watch.ts';
+import { CallMetrics } from './metrics/calls.ts';
+import { ConversationMetrics } from './metrics/conversation.ts';
+import { GateMetrics } from './metrics/gates.ts';
+import { Instruments } from './metrics/instruments.ts';
+import { MachineMetrics } from './metrics/machine.ts';
+import { OutboxMetrics } from './metrics/outbox.ts';
+import { PrivacyMetrics } from './metrics/privacy.ts';
+import { ProviderMetrics } from './metrics/providers.ts';
+import { RecordingMetrics } from './metrics/recordings.ts';
+import type { MetricsSources } from './metrics/sources.ts';
+import { WebhookMetrics } from './metrics/webhooks.ts';
 
-/** Prometheus metrics of one gateway. Everything about calls is read off their events: one source of truth. */
+/**
+ * Prometheus metrics of one gateway; docs/metrics.md explains each. What happens in calls is read off what their journals
+ * see, everything else off the gateway's state: one source of truth. No label ever holds an id, a number or a text.
+ */
 export class Metrics {
-  readonly registry: Registry = new Registry();
-  readonly #ended = this.#counter('landline_calls_ended_total', 'Calls ended, by reason.', ['reason']);
-  readonly #webhooks = this.#counter('landline_webhooks_total', 'Webhooks received, by verdict.', ['verdict']);
-  readonly #interrupted = this.#counter('landline_barge_ins_total', 'Agent turns cut by the caller.', []);
-  readonly #failures = this.#counter('landline_provider_failures_total', 'Provider failures.', ['provider', 'kind']);
-  readonly #transfers = this.#counter('landline_transfers_total', 'Transfers, by outcome.', ['outcome']);
-  readonly #mediaRefused = this.#counter(
-    'landline_media_upgrades_refused_total',
-    'Media upgrades without a good token.',
-    [],
-  );
-  readonly #journalBehind = this.#counter(
-    'landline_journal_behind_total',
-    'Intents sent before they were on file.',
-    [],
-  );
-  readonly #underruns = this.#counter('landline_playout_underruns_total', 'Holes inside agent turns.', []);
-  readonly #latency = new Histogram({
-    name: 'landline_response_latency_seconds',
-    help: 'End of caller speech to a step of the answer.',
-    labelNames: ['step'],
-    buckets: [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10],
-    registers: [this.registry],
-  });
+  readonly registry: Registry;
+  readonly #subjects: CallSubjects;
+  readonly #webhooks: WebhookMetrics;
+  readonly #machine: MachineMetrics;
+  /** Who is not let in, and who is not called. */
+  readonly gates: GateMetrics;
+  readonly recordings: RecordingMetrics;
+  readonly privacy: PrivacyMetrics;
+  readonly outbox: OutboxMetrics;
 
-  /** @param live what is asked at every scrape. */
-  constructor(live: { readonly calls: () => number; readonly journal: () => JournalState }) {
-    collectDefaultMetrics({ register: this.registry });
-    const gauge = (name: string, help: string, read: () => number): Gauge =>
-      new Gauge({
-        name,
-        help,
-        registers: [this.registry],
-        collect: function collect(this: Gauge) {
-          this.set(read());
-        },
-      });
-    gauge('landline_calls_active', 'Calls that are up.', live.calls);
-    gauge('landline_journal_queue_bytes', 'Bytes waiting for the disk.', () => live.journal().queuedBytes);
-    gauge(
-      'landline_journal_behind_seconds',
-      'Age of the oldest byte waiting for the disk.',
-      () => live.journal().behindMs / 1000,
-    );
-    gauge('landline_journal_failed', '1 while the disk refuses.', () => (live.journal().failed === undefined ? 0 : 1));
+  constructor(sources: MetricsSources) {
+    const on = new Instruments();
+    this.registry = on.registry;
+    this.#subjects = {
+      calls: new CallMetrics(on, sources),
+      conversation: new ConversationMetrics(on),
+      providers: new ProviderMetrics(on, sources),
+      audio: new AudioMetrics(on, sources),
+    };
+    this.#webhooks = new WebhookMetrics(on);
+    this.gates = new GateMetrics(on);
+    this.recordings = new RecordingMetrics(on);
+    this.privacy = new PrivacyMetrics(on);
+    this.outbox = new OutboxMetrics(on);
+    this.#machine = new MachineMetrics(on, sources);
   }
 
-  event(event: PublishedEvent): void {
-    switch (event.type) {
-      case 'call.ended':
-        this.#ended.inc({ reason: event.data.reason });
-        return;
-      case 'speech.interrupted':
-        this.#interrupted.inc();
-        return;
-      case 'provider.failed':
-        this.#failures.inc({ provider: event.data.provider, kind: event.data.kind });
-        return;
-      case 'transfer.ended':
-        this.#transfers.inc({ outcome: event.data.outcome });
-        return;
-      case 'turn.ended': {
-        const latency = event.data.latency;
-        for (const [step, ms] of Object.entries(latency ?? {}))
-          this.#latency.observe({ step: step.replace('Ms', '') }, (ms as number) / 1000);
-        return;
-      }
-      default:
-    }
+  /** Counts what one call does. */
+  observer(providers: AgentProviders): CallObserver {
+    return new CallWatch(this.#subjects, providers);
+  }
+
+  /** A call is over and about to be forgotten. */
+  callOver(media: MediaLeg): void {
+    this.#subjects.audio.over(media);
   }
 
   webhook(verdict: string): void {
-    this.#webhooks.inc({ verdict });
+    this.#webhooks.verdict(verdict);
+  }
+
+  /** @param ms from the request to its answer. */
+  webhookReplied(ms: number): void {
+    this.#webhooks.replied(ms);
   }
 
   mediaRefused(): void {
-    this.#mediaRefused.inc();
+    this.#subjects.audio.upgradeRefused();
   }
 
   journalBehind(): void {
-    this.#journalBehind.inc();
-  }
-
-  underruns(count: number): void {
-    if (count > 0) this.#underruns.inc(count);
-  }
-
-  #counter(name: string, help: string, labelNames: string[]): Counter {
-    return new Counter({ name, help, labelNames, registers: [this.registry] });
+    this.#machine.journalBehind();
   }
 }

@@ -14,6 +14,7 @@ export interface Problem {
 }
 
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  call_active: 409,
   call_not_active: 409,
   call_not_found: 404,
   destination_not_allowed: 403,
@@ -21,12 +22,23 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   gateway_full: 503,
   media_token_invalid: 401,
   not_found: 404,
+  number_configured: 409,
+  number_not_found: 404,
   not_supported: 501,
   provider_failed: 502,
+  recording_damaged: 500,
+  recording_key_missing: 500,
+  recording_link_expired: 410,
+  recording_link_invalid: 403,
   recording_not_found: 404,
+  recording_not_active: 409,
+  recording_range_invalid: 416,
+  recording_storage_failed: 503,
   request_invalid: 400,
   request_too_large: 413,
+  store_unavailable: 503,
   telnyx_command_failed: 502,
+  too_many_readers: 503,
   unauthorized: 401,
   webhook_malformed: 400,
   webhook_signature_invalid: 401,
@@ -52,6 +64,7 @@ export function errorHandler(log: Log): (error: FastifyError, request: FastifyRe
 
 export function send(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 401 && problem.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer');
+  if (problem.code === 'store_unavailable') void reply.header('retry-after', '5');
   return reply.code(problem.status).type('application/problem+json').send(problem);
 }
 

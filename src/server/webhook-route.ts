@@ -8,12 +8,15 @@ import type { Verifier } from '../telnyx/signature.ts';
 import { parseWebhook } from '../telnyx/webhooks.ts';
 import type { Metrics } from './metrics.ts';
 import { problemOf, send } from './problem.ts';
+import type { RecordingSaved } from './recording-saved.ts';
 import type { Takeover } from './takeover.ts';
 
 export interface WebhookRouteOptions {
   readonly registry: CallRegistry;
   /** Calls of an earlier process: their webhooks wait until they are ours. */
   readonly takeover: Pick<Takeover, 'settled'>;
+  /** Telnyx has a file for us, maybe of a call that has long ended. */
+  readonly recordingSaved: Pick<RecordingSaved, 'take'>;
   readonly verifier: Verifier;
   readonly memory: ReplayMemory;
   readonly clock: Clock;
@@ -28,7 +31,7 @@ const JOURNAL_PATIENCE_MS = 50;
 
 /** `POST /webhooks/telnyx`: verify the raw bytes, note, answer, and only then let the call work (contract section 4). */
 export function webhookRoute(options: WebhookRouteOptions): (app: FastifyInstance) => Promise<void> {
-  const { registry, takeover, verifier, memory, clock, log, metrics } = options;
+  const { registry, takeover, recordingSaved, verifier, memory, clock, log, metrics } = options;
   const refused = seldom(clock, log);
   return async (app) => {
     // In this plugin only: the signature covers the exact bytes, whatever the content type says.
@@ -36,6 +39,7 @@ export function webhookRoute(options: WebhookRouteOptions): (app: FastifyInstanc
     app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) =>
       done(null, body),
     );
+    app.addHook('onResponse', async (_request, reply) => metrics.webhookReplied(reply.elapsedTime));
     app.post('/webhooks/telnyx', { bodyLimit: BODY_LIMIT }, async (request, reply) => {
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       const verdict = verifier.verify(body, {
@@ -64,6 +68,10 @@ export function webhookRoute(options: WebhookRouteOptions): (app: FastifyInstanc
       ) {
         metrics.webhook('draining');
         return send(reply, problemOf('gateway_draining', 'this gateway is closing; use the failover URL'));
+      }
+      if (event.type === 'call.recording.saved' && !(await recordingSaved.take(event))) {
+        metrics.webhook('store_unavailable');
+        return send(reply, problemOf('store_unavailable', 'the recording could not be noted; send this again'));
       }
       if (memory.seen(event.id, clock.mono())) {
         metrics.webhook('repeat');

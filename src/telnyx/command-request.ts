@@ -71,6 +71,22 @@ export async function requestCommand(
     case 'sendDtmf':
       await actions.sendDtmf(id, { digits: command.digits, command_id }, { signal }).asResponse();
       return;
+    case 'recordStart': {
+      // The file is told after the call, maybe to another process: what it belongs to comes along.
+      const client_state = encodeClientState(command.clientState);
+      const body = { format: 'wav', channels: 'dual', client_state, command_id } as const;
+      await actions.startRecording(id, body, { signal }).asResponse();
+      return;
+    }
+    case 'recordStop':
+      await actions.stopRecording(id, { command_id }, { signal }).asResponse();
+      return;
+    case 'recordPause':
+      await actions.pauseRecording(id, { command_id }, { signal }).asResponse();
+      return;
+    case 'recordResume':
+      await actions.resumeRecording(id, { command_id }, { signal }).asResponse();
+      return;
     default:
       unreachable(command);
   }

@@ -18,7 +18,11 @@ export type TelnyxCommand =
   | { readonly name: 'streamingStart'; readonly stream: StreamRequest; readonly clientState: string }
   | { readonly name: 'streamingStop' }
   | { readonly name: 'speak'; readonly payload: string; readonly voice: string; readonly language: string }
-  | { readonly name: 'sendDtmf'; readonly digits: string };
+  | { readonly name: 'sendDtmf'; readonly digits: string }
+  /** Both sides of the leg, a channel each, as WAV; the file is told by `call.recording.saved`. */
+  | { readonly name: 'recordStart'; readonly clientState: string }
+  /** All recordings of the leg. */
+  | { readonly name: 'recordStop' | 'recordPause' | 'recordResume' };
 
 export interface StreamRequest {
   /** `wss://…/media/<token>`. */

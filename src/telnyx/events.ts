@@ -50,7 +50,17 @@ export type TelnyxEvent = WebhookBase &
         readonly result: string;
         readonly premium: boolean;
       }
-    | { readonly type: 'call.recording.saved'; readonly urls: Readonly<Record<string, string>> }
+    | {
+        readonly type: 'call.recording.saved';
+        /** By format, good for 10 minutes. */
+        readonly urls: Readonly<Record<string, string>>;
+        /** Telnyx' own, or the event's id where it has none. */
+        readonly recordingId: string;
+        readonly channels: string | undefined;
+        /** ISO 8601 as sent. */
+        readonly startedAt: string | undefined;
+        readonly endedAt: string | undefined;
+      }
     | { readonly type: 'call.cost'; readonly totalCost: string | undefined }
     /** Everything else Telnyx sends for a call; `eventType` is its name. Counted, logged at debug, otherwise ignored. */
     | { readonly type: 'other'; readonly eventType: string }

@@ -130,7 +130,15 @@ function readEvent(wireType: string, base: WebhookBase, payload: JsonObject): Te
     case 'call.machine.premium.greeting.ended':
       return { ...base, type: 'call.machine.greeting.ended', ...detectionOf(type, payload) };
     case 'call.recording.saved':
-      return { ...base, type, urls: recordingUrls(payload) };
+      return {
+        ...base,
+        type,
+        urls: recordingUrls(payload),
+        recordingId: textOf(payload['recording_id']) ?? base.id,
+        channels: textOf(payload['channels']),
+        startedAt: textOf(payload['recording_started_at']),
+        endedAt: textOf(payload['recording_ended_at']),
+      };
     case 'call.cost':
       return { ...base, type, totalCost: costOf(payload['total_cost']) };
     default:

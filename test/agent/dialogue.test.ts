@@ -151,7 +151,14 @@ describe('the first words', () => {
     talk.voiced(600);
 
     expect(talk.played()).toEqual([
-      ...['! turn.ended agent We record.', 'record', 'playBegin 2', 'ttsBegin 1 2 2', 'ttsText Hello.', 'ttsEnd'],
+      ...[
+        '! turn.ended agent We record.',
+        'signal record start gateway',
+        'playBegin 2',
+        'ttsBegin 1 2 2',
+        'ttsText Hello.',
+        'ttsEnd',
+      ],
     ]);
   });
 
@@ -1034,9 +1041,9 @@ describe('after a restart', () => {
     const heard = resumed(history, config, true).in({ type: 'streamUp', bytesPerMs: 8 });
     const unheard = resumed(history, config).in({ type: 'streamUp', bytesPerMs: 8 });
 
-    expect(heard).toEqual(['sttOpen 1', 'ttsOpen 1', 'record', 'llmStart 1']);
+    expect(heard).toEqual(['sttOpen 1', 'ttsOpen 1', 'signal record start gateway', 'llmStart 1']);
     expect(unheard).toContain('ttsText We record.');
-    expect(unheard).not.toContain('record');
+    expect(unheard).not.toContain('signal record start gateway');
   });
 
   it('a transfer that failed meanwhile is told when the audio is back', () => {

@@ -1,14 +1,18 @@
 import { agentOptions, type AgentConfig } from '../../src/agent/options.ts';
 import { encodeG711 } from '../../src/audio/g711.ts';
 import { sine } from '../../src/audio/tones.ts';
+import { defaultDestinations, type DestinationOptions } from '../../src/call/destination-options.ts';
+import { Destinations, type DestinationRule } from '../../src/call/destinations.ts';
+import { DialLedger } from '../../src/call/dial-ledger.ts';
 import type { CallInput, EndReason, LegName } from '../../src/call/inputs.ts';
 import type { MediaLeg, MediaSocket } from '../../src/call/media-leg.ts';
+import type { CallObserver } from '../../src/call/observer.ts';
 import type { CallPorts, PublishedEvent } from '../../src/call/ports.ts';
 import { CallRegistry, type ReadyAgent } from '../../src/call/registry.ts';
 import type { Session } from '../../src/call/session.ts';
 import { Wheel } from '../../src/call/wheel.ts';
 import { VirtualClock } from '../../src/core/clock.ts';
-import { silentLog } from '../../src/core/log.ts';
+import { silentLog, type Log } from '../../src/core/log.ts';
 import type { JournalRecord } from '../../src/journal/format.ts';
 import type {
   LlmEvent,
@@ -291,6 +295,8 @@ export interface World {
   /** Call id -> seed. */
   readonly seeds: ReadonlyMap<string, string>;
   readonly agents: ReadonlyMap<string, ReadyAgent>;
+  /** Destinations that were refused, by rule. */
+  readonly refusals: DestinationRule[];
   /** What a session of this world needs, for one that begins elsewhere. */
   open(callId: string): CallPorts;
   session(): Session;
@@ -314,11 +320,16 @@ export function voice(ms: number): Int16Array {
 }
 
 export interface WorldOptions {
+  readonly destinations?: Partial<DestinationOptions>;
   readonly max?: number;
   /** Hears every event after it was noted; may throw, as a subscriber could. */
   readonly onEvent?: (event: PublishedEvent) => void;
   /** The journal takes records and never says that they are written. */
   readonly slowDisk?: boolean;
+  /** Where the calls' log lines go. */
+  readonly log?: Log;
+  /** Sees what each call's journal sees. */
+  readonly observe?: (callId: string) => CallObserver;
   /** Hears every journal record, before what it tells of is carried out. */
   readonly onRecord?: (record: JournalRecord) => void;
 }
@@ -352,6 +363,14 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
   const limits = { maxDurationMs: (parsed.maxDurationSeconds ?? 3600) * 1000, noMediaMs: 15_000 };
   const agents = new Map([['reception', { config: parsed, limits }]]);
   const seeds = new Map<string, string>();
+  const refusals: DestinationRule[] = [];
+  const destinations = new Destinations({
+    options: { ...defaultDestinations, ...options.destinations },
+    ledger: new DialLedger({ clock, log: silentLog, store: undefined }),
+    log: silentLog,
+    isOwn: (number) => number === '+13125550178',
+    refused: (rule) => refusals.push(rule),
+  });
   const registry: CallRegistry = new CallRegistry({
     clock,
     log: silentLog,
@@ -368,7 +387,8 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
   const open = (callId: string): CallPorts => ({
     clock,
     wheel,
-    log: silentLog,
+    log: options.log ?? silentLog,
+    observer: options.observe?.(callId),
     telnyx,
     providers: { stt, llm, tts },
     l16ByteOrder: 'auto',
@@ -390,6 +410,7 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
         options.onRecord?.(end);
       },
     },
+    destinations,
     expectMedia: (token, leg, epoch) => {
       const session = registry.sessions.get(callId);
       if (session) registry.expectMedia(token, { session, leg, epoch });
@@ -429,6 +450,7 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
     },
     seeds,
     agents,
+    refusals,
     open,
     session: () => {
       last = [...registry.sessions.values()].at(-1) ?? last;

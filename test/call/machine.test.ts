@@ -125,6 +125,8 @@ function brief(effects: readonly CallEffect[]): string[] {
         const told = ['status', 'stream', 'reason', 'outcome', 'digits'].flatMap((key) => data[key] ?? []);
         return [['!', effect.event.type, ...told].join(' ')];
       }
+      case 'record':
+        return [`record ${effect.do}${effect.isSensitive ? ' sensitive' : ''}`];
       case 'dialogue':
         return [`> ${effect.input.type}`];
       case 'finished':

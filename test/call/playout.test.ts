@@ -52,7 +52,8 @@ class Line {
           this.#endsAt = this.t;
           for (const mark of this.#marks) mark.at = this.t + 1;
         },
-        heard: (turn, from, bytes) => void this.heard.push({ turn, from, length: bytes.length }),
+        run: () => undefined,
+        heard: (bytes, { turn, fromByte }) => void this.heard.push({ turn, from: fromByte, length: bytes.length }),
         played: (turn, by) => void this.played.push(`${this.t} turn ${turn} ${by}`),
       },
       {

@@ -40,6 +40,7 @@ export class DoctorWorld {
     agents: { reception: this.agent },
     numbers: { [NUMBER]: 'reception' },
     defaultAgent: 'reception',
+    destinations: { allow: ['+1'] },
   };
   /** How far this machine's clock is off. */
   skewMs = 0;

@@ -85,6 +85,7 @@ describe('a right account', () => {
   const ALL_RIGHT = {
     Node: 'ok',
     config: 'ok',
+    destinations: 'ok',
     'Deepgram key': 'ok',
     'OpenAI key': 'ok',
     'public key shape': 'ok',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/core/clock.ts';
+import { readWav } from '../../src/audio/wav.ts';
 import type { TelnyxEmulatorOptions } from '../../src/emulator/telnyx/index.ts';
 import { createBench, mediaFrame, ramp, until } from './telnyx-gateway.ts';
 import type { Bench } from './telnyx-gateway.ts';
@@ -305,5 +306,28 @@ describe('what Telnyx plays to the person', () => {
       recording_urls: { wav: expect.any(String) as unknown, mp3: null },
     });
     expect(payload).not.toHaveProperty('call_control_id');
+  });
+
+  it('records both sides, caller left and what is heard right, without what passed in a pause', async () => {
+    const { answered, act, clock, emulator, gateway } = await stillBench({ recordingLinkMs: 5000 });
+    const call = await answered();
+    void call.play(new Int16Array(8000).fill(4000));
+    await act(call, 'record_start', { format: 'wav', channels: 'dual' });
+    clock.advance(200);
+    await act(call, 'record_pause');
+    clock.advance(200);
+    await act(call, 'record_resume');
+    clock.advance(100);
+    await act(call, 'record_stop');
+    await until(() => gateway.of('call.recording.saved').length === 1);
+
+    const urls = emulator.webhooks.at(-1)?.event.payload['recording_urls'] as { wav: string };
+    const { channels, sampleRate } = readWav(new Uint8Array(await (await fetch(urls.wav)).arrayBuffer()));
+    expect([sampleRate, channels.length, channels[0]?.length]).toEqual([8000, 2, 2400]);
+    expect(channels[0]?.every((sample) => Math.abs(sample - 4000) < 150)).toBe(true);
+    expect(channels[1]?.every((sample) => sample === 0)).toBe(true);
+    expect((await fetch(urls.wav.replace(/signature=./, 'signature=x'))).status).toBe(403);
+    clock.advance(5000);
+    expect((await fetch(urls.wav)).status).toBe(403);
   });
 });

@@ -23,6 +23,15 @@ interface Bench {
   readonly read: (options?: Partial<EventStreamOptions>) => Promise<SseReader>;
 }
 
+/** What the journals know. */
+function of(past: readonly PublishedEvent[]): EventStreamOptions['missed'] {
+  return async function* (after, until) {
+    for (const event of past) if (Number(event.id) > after && Number(event.id) <= until) yield event;
+  };
+}
+
+const over = { isOver: true, awaitsMore: async () => false };
+
 async function bench(capacity?: number): Promise<Bench> {
   const clock = new VirtualClock();
   const events = new EventBus(clock, silentLog, capacity);
@@ -31,10 +40,9 @@ async function bench(capacity?: number): Promise<Bench> {
     streamEvents(response, {
       events,
       clock,
+      log: silentLog,
       after: events.newest,
-      past: [],
-      pastUntil: events.forgotten,
-      isOver: false,
+      missed: of([]),
       ...next,
     }),
   );
@@ -62,12 +70,12 @@ const ids = (events: readonly { readonly id: string }[]): string[] => events.map
 
 describe('a stream of events', () => {
   it('gives what comes, what the bus remembers, and what the journals know, each once and in order', async () => {
-    const { events, tell, read } = await bench();
+    const { tell, read } = await bench();
     const early = tell(5);
     const fresh = await read();
     const back = await read({ after: Number(early[1]?.id) });
     const old = ['17', '18'].map((id): PublishedEvent => ({ ...(early[0] as PublishedEvent), id }));
-    const older = await read({ after: 3, past: old, pastUntil: events.forgotten });
+    const older = await read({ after: 3, missed: of(old) });
     const later = tell(3);
     await until(
       () => fresh.events.length === 3 && back.events.length === 6 && older.events.length === 10,
@@ -87,11 +95,100 @@ describe('a stream of events', () => {
     tell(2, 'call_2');
     const more = tell(1, 'call_1');
     await until(() => one.events.length === 3, 'the events');
-    const over = await read({ callId: 'call_1', after: 0, past: [...mine, ...more], isOver: true });
-    await until(() => over.isClosed(), 'the stream to end');
+    const past = await read({ callId: 'call_1', after: 0, missed: of([...mine, ...more]), call: over });
+    await until(() => past.isClosed(), 'the stream to end');
 
     expect(ids(one.events)).toEqual(ids([...mine, ...more]));
-    expect(ids(over.events)).toEqual(ids([...mine, ...more]));
+    expect(ids(past.events)).toEqual(ids([...mine, ...more]));
+  });
+
+  it('of a call that is over tells browsers not to come back once they have everything', async () => {
+    const { tell, read } = await bench();
+    const mine = tell(2);
+    const again = await read({ callId: 'call_1', after: Number(mine[1]?.id), missed: of(mine), call: over });
+    await until(() => again.isClosed(), 'the stream to end');
+    expect([again.status, again.events]).toEqual([204, []]);
+    const rest = await read({ callId: 'call_1', after: Number(mine[0]?.id), missed: of(mine), call: over });
+    await until(() => rest.isClosed(), 'the stream to end');
+    expect([rest.status, ids(rest.events)]).toEqual([200, ids(mine.slice(1))]);
+  });
+
+  it('of a call ends with the call, or with its summary when one is to come', async () => {
+    const { events, tell, read } = await bench();
+    let awaited = false;
+    const call = { isOver: false, awaitsMore: async () => awaited };
+    const tellEnd = (type: 'call.ended' | 'call.summarized', callId: string): void => {
+      const ended = { type: 'call.ended', data: { reason: 'caller_hangup', durationMs: 1 } } as const;
+      const data = { status: 'ready', text: 'Done.', model: 'm', createdAt: '2026-01-01T00:00:00.000Z' } as const;
+      const event = type === 'call.ended' ? ended : ({ type, data } as const);
+      events.publish({ ...event, id: events.nextId(), callId, at: '2026-01-01T00:00:00.000Z' });
+    };
+    const plain = await read({ callId: 'call_1', call });
+    tell(1);
+    tellEnd('call.ended', 'call_1');
+    await until(() => plain.isClosed(), 'the stream to end');
+    expect(plain.events.map(({ event }) => event)).toEqual(['dtmf.received', 'call.ended']);
+
+    awaited = true;
+    const patient = await read({ callId: 'call_2', call });
+    tellEnd('call.ended', 'call_2');
+    const late = await read({ callId: 'call_2', after: 0, missed: of([]), call: { ...call, isOver: true } });
+    tellEnd('call.summarized', 'call_3');
+    tellEnd('call.summarized', 'call_2');
+    await until(() => patient.isClosed() && late.isClosed(), 'both streams to end');
+    expect(patient.events.map(({ event }) => event)).toEqual(['call.ended', 'call.summarized']);
+    expect(late.events.map(({ event }) => event)).toEqual(['call.summarized']);
+  });
+
+  it('tells a partial to who is there, never to who comes back', async () => {
+    const { events, tell, read } = await bench();
+    const partial = (text: string): void =>
+      events.publish({
+        ...{ type: 'transcript.partial', data: { text }, id: events.nextId() },
+        ...{ callId: 'call_1', at: '2026-01-01T00:00:00.000Z' },
+      });
+    const [first] = tell(1);
+    partial('do you');
+    const back = await read({ after: Number(first?.id) - 1 });
+    partial('do you have');
+    tell(1);
+    await until(() => back.events.length === 3, 'the events');
+    expect(back.events.map(({ data }) => (data['data'] as { text?: string }).text)).toEqual([
+      undefined,
+      'do you have',
+      undefined,
+    ]);
+  });
+
+  it('goes on out of the journals while the bus forgets what comes in the meantime', async () => {
+    const { tell, read } = await bench(10);
+    const all: PublishedEvent[] = tell(40);
+    let rounds = 0;
+    const missed: EventStreamOptions['missed'] = async function* (after, until) {
+      rounds += 1;
+      if (rounds <= 3) all.push(...tell(30));
+      yield* of(all)(after, until);
+    };
+    const reader = await read({ after: Number(all[0]?.id), missed });
+    await until(() => reader.events.length === 129, 'all events');
+    expect(ids(reader.events)).toEqual(ids(all.slice(1)));
+    expect(rounds).toBeGreaterThan(1);
+  });
+
+  it('cuts a reader for whom the past cannot be read now: there is no gap', async () => {
+    const { tell, read } = await bench(10);
+    const all = tell(40);
+    const reader = await read({
+      after: Number(all[0]?.id),
+      missed: async function* () {
+        yield* all.slice(1, 3);
+        throw new Error('the store is away');
+      },
+    });
+    await until(() => reader.isClosed(), 'the reader to be cut');
+    // What was on its way goes with the socket; nothing behind it was told.
+    expect(ids(reader.events)).toEqual(ids(all.slice(1, 1 + reader.events.length)));
+    expect(reader.events.length).toBeLessThanOrEqual(2);
   });
 
   it('does not cut a reader that comes back far behind and reads', async () => {

@@ -13,6 +13,7 @@ import {
   type TelnyxEmulator,
   type TelnyxEmulatorOptions,
 } from '../../src/emulator/telnyx/index.ts';
+import { eventProblem } from '../../src/server/event-schemas.ts';
 import { startGateway, type Gateway, type GatewayOptions } from '../../src/server/gateway.ts';
 import { TestProviders } from './providers.ts';
 import { standingChecks } from './standing.ts';
@@ -35,6 +36,8 @@ export interface GatewayWorld {
   /** Providers of the agent at {@link NEIGHBOUR}, who speaks long and cannot be interrupted. */
   readonly neighbour: TestProviders;
   readonly events: PublishedEvent[];
+  /** Where an event was none that the documentation knows. */
+  readonly eventProblems: readonly string[];
   readonly dataDir: string;
   readonly logs: LogLine[];
   /** A person calls reception. */
@@ -83,6 +86,7 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
   const dataDir = mkdtempSync(join(tmpdir(), 'landline-'));
   const logs: LogLine[] = [];
   const events: PublishedEvent[] = [];
+  const eventProblems: string[] = [];
   const keyPair = generateKeyPairSync('ed25519');
   const emulator = await createTelnyxEmulator({
     webhookUrl: 'http://127.0.0.1:9/webhooks/telnyx',
@@ -130,6 +134,8 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
     });
     gateway.events.subscribe((event) => {
       events.push(event);
+      const problem = eventProblem(event);
+      if (problem !== undefined) eventProblems.push(problem);
       for (const leg of Object.values(gateway.registry.sessions.get(event.callId)?.state.legs ?? {})) {
         callOf.set(leg.callControlId, event.callId);
       }
@@ -143,6 +149,7 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
     test,
     neighbour,
     events,
+    eventProblems,
     dataDir,
     logs,
     ring: (call = {}) => emulator.placeCall({ from: CALLER, to: RECEPTION, ...call }),

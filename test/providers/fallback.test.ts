@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/core/clock.ts';
 import { silentLog, type Log, type LogFields } from '../../src/core/log.ts';
-import { llmWithFallback, sttWithFallback, ttsWithFallback } from '../../src/providers/fallback.ts';
+import { llmWithFallback, sttWithFallback, ttsWithFallback, type BreakerView } from '../../src/providers/fallback.ts';
 import type {
   LlmEvent,
   LlmProvider,
@@ -45,7 +45,9 @@ function models(...names: readonly [string, ...string[]]) {
     },
   });
   const [first, ...rest] = names;
-  const llm = llmWithFallback([model(first), ...rest.map(model)], { clock, log: silentLog });
+  const breakers: BreakerView[] = [];
+  const onBreaker = (view: BreakerView): void => void breakers.push(view);
+  const llm = llmWithFallback([model(first), ...rest.map(model)], { clock, log: silentLog, onBreaker });
   const events: LlmEvent[] = [];
   /** Asks, and gives who was asked. */
   const ask = (): string => {
@@ -59,7 +61,7 @@ function models(...names: readonly [string, ...string[]]) {
     return last.failure;
   };
   const succeed = (): void => asked.at(-1)!.emit({ type: 'llmDone', finish: 'stop' });
-  return { clock, llm, ask, fail, succeed, asked, warmed, aborted, events };
+  return { clock, llm, breakers, ask, fail, succeed, asked, warmed, aborted, events };
 }
 
 describe('a chain of one', () => {
@@ -103,13 +105,29 @@ describe('a chain of models', () => {
     expect(aborted).toEqual(['b']);
   });
 
-  it('says that a failure is worth another try while another one is in, and changes nothing else of it', () => {
+  it('says whose failure it was and that it is worth another try while another one is in, and changes nothing else of it', () => {
     const { ask, fail } = models('a', 'b');
 
     ask();
-    expect(fail(REFUSED)).toEqual({ ...REFUSED, retryable: true });
+    expect(fail(REFUSED)).toEqual({ ...REFUSED, vendor: 'a', retryable: true });
     expect(ask()).toBe('b');
-    expect(fail(REFUSED)).toEqual(REFUSED);
+    expect(fail(REFUSED)).toEqual({ ...REFUSED, vendor: 'b' });
+  });
+
+  it('shows how each member stands: closed, open, and half open until it has succeeded', () => {
+    const { clock, ask, fail, succeed, breakers } = models('a', 'b');
+    const states = (): string[] => breakers[0]!.states().map(({ vendor, state }) => `${vendor} ${state}`);
+
+    expect(breakers).toHaveLength(1);
+    expect(states()).toEqual(['a closed', 'b closed']);
+    ask();
+    fail();
+    expect(states()).toEqual(['a open', 'b closed']);
+    clock.advance(30_000);
+    expect(states()).toEqual(['a half_open', 'b closed']);
+    ask();
+    succeed();
+    expect(states()).toEqual(['a closed', 'b closed']);
   });
 
   it('tries the first one again after 30 s', () => {
@@ -306,7 +324,7 @@ describe('a chain of recognisers', () => {
     ]);
     expect(events).toEqual([
       { type: 'sttPartial', text: 'he' },
-      { type: 'sttFailed', failure: { ...REFUSED, retryable: true } },
+      { type: 'sttFailed', failure: { ...REFUSED, vendor: 'a', retryable: true } },
     ]);
   });
 
@@ -357,9 +375,9 @@ describe('a chain of voices', () => {
 
     expect(opened.map(({ by }) => by)).toEqual(['a', 'b']);
     expect(events).toEqual([
-      { type: 'ttsFailed', failure: { ...REFUSED, retryable: true } },
+      { type: 'ttsFailed', failure: { ...REFUSED, vendor: 'a', retryable: true } },
       { type: 'ttsDone', utterance: 1 },
-      { type: 'ttsFailed', utterance: 2, failure: REFUSED },
+      { type: 'ttsFailed', utterance: 2, failure: { ...REFUSED, vendor: 'b' } },
     ]);
   });
 });

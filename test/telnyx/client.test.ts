@@ -145,6 +145,14 @@ describe('a command', () => {
       { payload: 'One moment.', voice: 'AWS.Polly.Joanna', language: 'en-US' },
     ],
     [{ name: 'sendDtmf', digits: '1w2#' }, 'send_dtmf', { digits: '1w2#' }],
+    [
+      { name: 'recordStart', clientState: 'B' },
+      'record_start',
+      { format: 'wav', channels: 'dual', client_state: 'Qg==' },
+    ],
+    [{ name: 'recordStop' }, 'record_stop', {}],
+    [{ name: 'recordPause' }, 'record_pause', {}],
+    [{ name: 'recordResume' }, 'record_resume', {}],
   ];
 
   it.each(rows)('%j is one POST with exactly its body', async (command, path, body) => {

@@ -31,6 +31,12 @@ export type DialogueInput =
   | { readonly type: 'dtmfSent'; readonly toolCallId: string; readonly ok: boolean; readonly message?: string }
   /** Somebody outside has text to say (control API, operator). */
   | { readonly type: 'say'; readonly text: string; readonly interrupt: boolean }
+  /** Somebody outside decides about the recording; a start waits for the consent to be heard. */
+  | { readonly type: 'record'; readonly do: RecordingStep }
+  /** Sensitive digits are being collected, or no longer: nothing may be recorded meanwhile. */
+  | { readonly type: 'sensitive'; readonly on: boolean }
+  /** Telnyx does not record the call, though it was asked to. */
+  | { readonly type: 'recordingFailed' }
   /** Somebody outside hands the caller over: say `message` if there is one, then signal `transfer`. */
   | { readonly type: 'handOver'; readonly target: string; readonly to: string; readonly message?: string }
   /** The call must end soon: say the line, then signal `hangup` with `reason`. */
@@ -62,9 +68,9 @@ export type DialogueEffect =
   | { readonly type: 'ttsEnd' }
   | { readonly type: 'ttsCancel'; readonly heardMs: number }
   | { readonly type: 'ttsClose'; readonly session: number }
-  /** The call may be recorded from here on. */
-  | { readonly type: 'record' }
   | { readonly type: 'playBegin'; readonly turn: number }
+  /** The beep that says that recording begins, after what the turn has so far. */
+  | { readonly type: 'playBeep'; readonly turn: number }
   /** No more audio of this turn will come. */
   | { readonly type: 'playEnd'; readonly turn: number }
   /** `clear` now; what was not heard is kept. */
@@ -82,8 +88,17 @@ export type DialogueSignal =
   | { readonly type: 'hangup'; readonly reason: 'agent_hangup' | WrapUpReason }
   | { readonly type: 'transfer'; readonly target: string; readonly to: string }
   | { readonly type: 'dtmf'; readonly digits: string; readonly toolCallId: string }
+  /** The recording starts, stops, pauses or goes on; `by` whom it is made. */
+  | {
+      readonly type: 'record';
+      readonly do: RecordingStep;
+      readonly by: 'gateway' | 'telnyx';
+      readonly why?: 'sensitive';
+    }
   /** No voice of ours is left: let Telnyx speak `text`, then end with `provider_failure`. */
   | { readonly type: 'speakForUs'; readonly text: string };
+
+export type RecordingStep = 'start' | 'stop' | 'pause' | 'resume';
 
 /** What people and programs are told (event types of contract section 7). */
 export type DialogueEvent =
@@ -126,4 +141,8 @@ export interface TurnLatency {
   readonly endOfTurnMs?: number;
   readonly firstTokenMs?: number;
   readonly firstAudioMs?: number;
+  /** The first frame of the answer left. */
+  readonly firstFrameMs?: number;
+  /** The caller heard it, as the first mark told: missing when none came back. */
+  readonly firstPlayedMs?: number;
 }

@@ -1,8 +1,9 @@
+import { KEY } from '../../core/redaction.ts';
 import type { SttEvent } from '../../providers/ports.ts';
 import { isBackchannel } from '../speakable.ts';
 import type { DialogueInput, TurnRecord } from './inputs.ts';
 import { pauseSpeech, resumeSpeech, sayLine } from './speaking.ts';
-import type { Draft, Speech } from './state.ts';
+import { digitsAreSensitive, type Draft, type Speech } from './state.ts';
 import { abortEager, commitEager, fallbackOf, interrupt, reply, startEager, wrapUp } from './thinking.ts';
 
 /** Silence after a possible barge-in without words, until the agent goes on (design, section 5.1). */
@@ -202,7 +203,9 @@ function clean(text: string): string {
 
 /** A key is meant: it takes the turn at once, without waiting for the rest of the entry. */
 export function onDigit(d: Draft, digit: string): void {
-  d.fx.push({ type: 'event', event: { type: 'dtmf.received', data: { digit } } });
+  // What may not be told is not kept either: neither history nor prompt can give it away later.
+  const told = digitsAreSensitive(d.s) ? KEY : digit;
+  d.fx.push({ type: 'event', event: { type: 'dtmf.received', data: { digit: told } } });
   const operator = fallbackOf(d);
   if (
     operator &&
@@ -215,7 +218,7 @@ export function onDigit(d: Draft, digit: string): void {
     return;
   }
   if (d.s.digits === '') d.s.callerTurn = undefined;
-  d.s.digits = (d.s.digits + digit).slice(0, MAX_DIGITS);
+  d.s.digits = (d.s.digits + told).slice(0, MAX_DIGITS);
   d.s.digitAt = d.t;
   if (d.s.ears.capturing || d.s.ears.awaiting) markTone(d);
   if (d.s.speech?.interruptible) interrupt(d);

@@ -2,7 +2,7 @@ import type { ToolCall, TtsEvent } from '../../providers/ports.ts';
 import { firstWords, heardWordCount, wordBorderBefore, wordsOf, type SpokenPiece } from '../heard.ts';
 import { speakable } from '../speakable.ts';
 import type { TurnLatency, TurnRecord } from './inputs.ts';
-import type { AfterSpeech, Draft, HistoryEntry, Speech } from './state.ts';
+import type { AfterSpeech, Draft, HistoryEntry, PlayoutView, Speech } from './state.ts';
 
 /** Opens a new voice connection; the old one, if any, is closed first. */
 export function openVoice(d: Draft): void {
@@ -26,6 +26,7 @@ export function beginSpeech(
     readonly interruptible?: boolean;
     readonly askedAt?: number;
     readonly after?: readonly AfterSpeech[];
+    readonly beep?: boolean;
   } = {},
 ): void {
   d.s.turn += 1;
@@ -47,6 +48,7 @@ export function beginSpeech(
     // Without a stream nobody hears it: it waits for the next one.
     pausedAt: d.s.phase === 'before' || d.s.phase === 'down' ? d.t : undefined,
     after: options.after ?? [],
+    beep: options.beep ?? false,
     ttsFailures: 0,
   };
   d.fx.push({ type: 'cancelTimer', name: 'idle' });
@@ -60,11 +62,24 @@ export function sayLine(
     readonly interruptible?: boolean;
     readonly after?: readonly AfterSpeech[];
     readonly kind?: Speech['kind'];
+    readonly beep?: boolean;
   } = {},
 ): void {
   beginSpeech(d, options.kind ?? 'line', options);
   speak(d, text);
   endText(d);
+  const speech = d.s.speech;
+  if (!speech?.beep || speech.utterance > 0) return;
+  // Nothing but a beep.
+  d.fx.push({ type: 'playBegin', turn: speech.turn });
+  if (speech.pausedAt !== undefined) d.fx.push({ type: 'playPause' });
+  endAudio(d, speech);
+}
+
+/** All of the turn's audio was handed over. */
+function endAudio(d: Draft, speech: Speech): void {
+  if (speech.beep) d.fx.push({ type: 'playBeep', turn: speech.turn });
+  d.fx.push({ type: 'playEnd', turn: speech.turn });
 }
 
 /** Adds text to the running turn; it goes to the voice at once. */
@@ -109,7 +124,7 @@ export function endText(d: Draft): void {
 
 /** True when the turn has nothing to play and nothing more to say: it can end without waiting for playout. */
 export function isWordless(speech: Speech): boolean {
-  return speech.textDone && speech.utterance === 0;
+  return speech.textDone && speech.utterance === 0 && !speech.beep;
 }
 
 export function textOf(speech: Speech): string {
@@ -160,7 +175,7 @@ export function cutSpeech(d: Draft): void {
       { type: 'ttsCancel', heardMs: Math.max(0, heard - speech.baseByte) / d.s.bytesPerMs },
       { type: 'playDrop' },
     );
-  }
+  } else if (speech.beep) d.fx.push({ type: 'playDrop' });
   if (speech.pausedAt !== undefined) {
     d.fx.push({ type: 'cancelTimer', name: 'keepPaused' }, { type: 'cancelTimer', name: 'resume' });
   }
@@ -220,25 +235,26 @@ function commit(d: Draft, speech: Speech, heardWords: number, interrupted: boole
     startMs: Math.round(speech.firstAudioAt),
     endMs: Math.round(d.t),
     ...(interrupted ? { interrupted } : {}),
-    ...latencyOf(speech),
+    ...latencyOf(speech, d.playout),
   };
   d.fx.push({ type: 'event', event: { type: 'turn.ended', data } });
 }
 
-function latencyOf(speech: Speech): { latency?: TurnLatency } {
+function latencyOf(speech: Speech, playout: PlayoutView): { latency?: TurnLatency } {
   const asked = speech.askedAt;
   if (asked === undefined) return {};
-  const since = (at: number | undefined): number | undefined => (at === undefined ? undefined : Math.round(at - asked));
-  const [endOfTurnMs, firstTokenMs, firstAudioMs] = [speech.endOfTurnAt, speech.firstTokenAt, speech.firstAudioAt].map(
-    since,
-  );
-  return {
-    latency: {
-      ...(endOfTurnMs === undefined ? {} : { endOfTurnMs }),
-      ...(firstTokenMs === undefined ? {} : { firstTokenMs }),
-      ...(firstAudioMs === undefined ? {} : { firstAudioMs }),
-    },
+  const played = playout.turn === speech.turn ? playout : undefined;
+  const steps = {
+    endOfTurnMs: speech.endOfTurnAt,
+    firstTokenMs: speech.firstTokenAt,
+    firstAudioMs: speech.firstAudioAt,
+    firstFrameMs: played?.firstSentAt,
+    firstPlayedMs: played?.firstPlayedAt,
   };
+  const happened = Object.entries(steps).flatMap(([step, at]) =>
+    at === undefined ? [] : [[step, Math.round(at - asked)] as const],
+  );
+  return { latency: Object.fromEntries(happened) };
 }
 
 /** First audio of the running utterance arrived: the caller hears it within a frame, unless they are talking. */
@@ -270,7 +286,7 @@ export function onTts(d: Draft, event: Exclude<TtsEvent, { type: 'ttsAudio' }>):
       if (d.s.tts.failures > 0)
         d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'tts' } } });
       d.s.tts = { ...d.s.tts, failures: 0 };
-      d.fx.push({ type: 'playEnd', turn: speech.turn });
+      endAudio(d, speech);
       return false;
     case 'ttsFailed':
       return onTtsFailed(d, event);
@@ -317,7 +333,7 @@ function onTtsFailed(d: Draft, event: Extract<TtsEvent, { type: 'ttsFailed' }>):
       : [...speech.pieces, { text: said, fromByte: speech.pieces.at(-1)?.toByte ?? 0, toByte: written }];
   d.s.speech = { ...speech, pieces, baseByte: written, baseWord: words, ttsFailures: speech.ttsFailures + 1 };
   if (rest === '' && speech.textDone) {
-    d.fx.push({ type: 'playEnd', turn: speech.turn });
+    endAudio(d, speech);
     return false;
   }
   if (!retryable || speech.ttsFailures >= 1) return true;

@@ -48,6 +48,8 @@ export interface Speech {
   /** Set while a possible barge-in holds the audio. */
   readonly pausedAt: number | undefined;
   readonly after: readonly AfterSpeech[];
+  /** A beep follows the last word. */
+  readonly beep: boolean;
   readonly ttsFailures: number;
 }
 
@@ -75,8 +77,12 @@ export interface DialogueState {
   /** `before`: no audio yet. `down`: audio lost, being restored. `yielded`: a transfer is under way. */
   readonly phase: 'before' | 'live' | 'down' | 'yielded' | 'closed';
   readonly greeted: boolean;
-  /** Recording has begun: the consent line, if there is one, was heard to its end. */
+  /** Recording has begun once: the consent, if there is one, was heard to its end. */
   readonly recorded: boolean;
+  /** `wanted`: it begins once the consent was heard. */
+  readonly recording: 'off' | 'wanted' | 'on' | 'paused';
+  /** Sensitive digits are being collected: what records is held. */
+  readonly recordingHeld: boolean;
   readonly bytesPerMs: number;
   readonly history: readonly HistoryEntry[];
   readonly toolResults: Readonly<Record<string, string>>;
@@ -132,6 +138,9 @@ export interface PlayoutView {
   readonly writtenBytes: number;
   readonly sentBytes: number;
   readonly heardBytes: number;
+  /** When its first frame left, and when the caller heard that, as far as marks tell. */
+  readonly firstSentAt?: number | undefined;
+  readonly firstPlayedAt?: number | undefined;
 }
 
 /** The mutable middle of one step: a copy of the state, the effects so far, the time. Never leaves the step. */
@@ -142,6 +151,11 @@ export interface Draft {
   readonly playout: PlayoutView;
 }
 
+/** Are the keys that are pressed now to be told to nobody? The one place that decides it. */
+export function digitsAreSensitive(s: DialogueState): boolean {
+  return s.config.sensitiveDigits;
+}
+
 export function createDialogue(
   config: AgentConfig,
   facts: PromptFacts,
@@ -150,6 +164,8 @@ export function createDialogue(
     readonly toolResults: Readonly<Record<string, string>>;
     readonly turn: number;
     readonly recorded: boolean;
+    /** What the recording was doing; taken from the agent when nothing is on file. */
+    readonly recording?: 'off' | 'on' | 'paused' | undefined;
   },
 ): DialogueState {
   return {
@@ -160,6 +176,8 @@ export function createDialogue(
     phase: 'before',
     greeted: (resumed?.history.length ?? 0) > 0,
     recorded: resumed?.recorded ?? false,
+    recording: resumed?.recording ?? (config.recording === false ? 'off' : 'wanted'),
+    recordingHeld: false,
     bytesPerMs: 8,
     history: resumed?.history ?? [],
     toolResults: resumed?.toolResults ?? {},

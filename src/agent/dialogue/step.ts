@@ -26,6 +26,7 @@ import {
   sayLine,
   unspokenText,
 } from './speaking.ts';
+import { beginRecording, holdRecording, needsConsent, onRecord, resumeRecording, sayConsent } from './recording.ts';
 import { greetingOf, type AfterSpeech, type DialogueState, type Draft, type PlayoutView } from './state.ts';
 import { abortEager, abortGeneration, fallbackOf, goOn, interrupt, onLlm, reply, wrapUp } from './thinking.ts';
 
@@ -102,6 +103,15 @@ function handle(d: Draft, input: DialogueInput): void {
     case 'say':
       onSay(d, input.text, input.interrupt);
       return;
+    case 'record':
+      onRecord(d, input.do);
+      return;
+    case 'sensitive':
+      holdRecording(d, input.on);
+      return;
+    case 'recordingFailed':
+      d.s.recording = 'off';
+      return;
     case 'handOver':
       if (d.s.phase !== 'live' || d.s.wrapUp !== undefined) return;
       interrupt(d);
@@ -129,23 +139,14 @@ function onStreamUp(d: Draft, bytesPerMs: number): void {
   openEars(d);
   if (!d.s.tts.open) openVoice(d);
   resumeSpeech(d);
-  if (restored || d.s.speech) {
-    if (!d.s.speech && d.s.replyOwed) reply(d);
-    else armIdle(d);
-    return;
-  }
-  const { consent, recording } = d.s.config;
-  if (recording && consent !== undefined && !d.s.recorded) {
-    sayLine(d, consent, { interruptible: false, after: [{ type: 'record' }] });
-    return;
-  }
-  if (recording) record(d);
-  openConversation(d);
-}
-
-function record(d: Draft): void {
-  d.s.recorded = true;
-  d.fx.push({ type: 'record' });
+  if (!restored) resumeRecording(d);
+  if (d.s.speech) armIdle(d);
+  else if (needsConsent(d)) sayConsent(d);
+  else if (!restored) {
+    beginRecording(d);
+    openConversation(d);
+  } else if (d.s.replyOwed) reply(d);
+  else armIdle(d);
 }
 
 /** The first words of the agent, or the first wait for the caller's. */
@@ -175,12 +176,17 @@ function afterSpeech(d: Draft, after: readonly AfterSpeech[]): void {
         d.fx.push({ type: 'signal', signal: { type: 'dtmf', digits: action.digits, toolCallId: action.toolCallId } });
         break;
       case 'record':
-        record(d);
+        beginRecording(d);
+        if (d.s.greeted) break;
         openConversation(d);
         return;
     }
   }
-  if (after.length > 0) return; // the digits' outcome brings the next answer
+  if (after.some(({ type }) => type === 'dtmf')) return; // the digits' outcome brings the next answer
+  if (needsConsent(d)) {
+    sayConsent(d);
+    return;
+  }
   const [line, ...rest] = d.s.waitingLines;
   if (line !== undefined) {
     d.s.waitingLines = rest;

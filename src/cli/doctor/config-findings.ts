@@ -1,4 +1,5 @@
-import { problem, type Finding } from './finding.ts';
+import type { Config } from '../../config.ts';
+import { ok, problem, type Finding } from './finding.ts';
 
 /** Variables that have a check of their own. */
 const CHECKS: Readonly<Record<string, string>> = {
@@ -22,6 +23,15 @@ export function configFindings(message: string): Finding[] {
     found.set(line, problem(CHECKS[where] ?? 'config', line, `Correct ${where}, then run doctor again`));
   }
   return [...found.values()];
+}
+
+/** May whoever gets hold of an API key call the whole world? */
+export function destinationsFinding({ destinations }: Pick<Config, 'destinations'>): Finding {
+  const { allow, maxPerDay, maxSpendPerDay } = destinations;
+  const limits = `at most ${maxPerDay} legs and about ${maxSpendPerDay} a day`;
+  if (allow !== undefined) return ok('destinations', `${allow.join(', ') || 'transferTargets only'}; ${limits}`);
+  const detail = `destinations.allow is not set: whoever has an API key may call any country (${limits})`;
+  return problem('destinations', detail, 'List where your calls go in destinations.allow, like ["+1", "+32"]');
 }
 
 /** How the check of a provider's key is called, by its variable. */

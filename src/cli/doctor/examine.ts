@@ -2,7 +2,7 @@ import { loadConfig, type Config, type Env } from '../../config.ts';
 import type { Clock } from '../../core/clock.ts';
 import { LandlineError } from '../../core/errors.ts';
 import { createTelnyxAccount } from '../../telnyx/account.ts';
-import { configFindings } from './config-findings.ts';
+import { configFindings, destinationsFinding } from './config-findings.ts';
 import { notChecked, ok, problem, type Finding } from './finding.ts';
 import { providerChecks } from './provider-checks.ts';
 import { publicUrlChecks } from './public-url-checks.ts';
@@ -43,6 +43,7 @@ export async function examine({ env, cwd, clock }: ExamineOptions): Promise<Exam
       close: () => undefined,
     };
   }
+  findings.push(destinationsFinding(config));
   const [providers, url] = await Promise.all([providerChecks(config, env, clock), publicUrlChecks(config)]);
   const leadsHere = url.every(({ status }) => status !== 'problem');
   const account = createTelnyxAccount({ apiKey: config.telnyx.apiKey ?? '', baseUrl: config.telnyx.baseUrl });

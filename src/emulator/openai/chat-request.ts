@@ -34,7 +34,43 @@ export function refusalOf(body: unknown): string | undefined {
   if (messages.length === 0) return "Invalid 'messages': empty array. Expected an array with minimum length 1.";
   if (tools?.length === 0) return "Invalid 'tools': empty array. Expected an array with minimum length 1.";
   if (stream !== true) return 'this emulator only streams: set stream to true';
-  return refusalOfHistory(messages as readonly WireMessage[]);
+  return (
+    refusalOfFormat((body as Partial<ChatRequest>)['response_format']) ??
+    refusalOfHistory(messages as readonly WireMessage[])
+  );
+}
+
+/** Rules of structured answers: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas */
+function refusalOfFormat(format: unknown): string | undefined {
+  if (format === undefined || format === null) return undefined;
+  const { type, json_schema } = format as { readonly type?: unknown; readonly json_schema?: unknown };
+  if (type === 'text' || type === 'json_object') return undefined;
+  if (type !== 'json_schema') return `Invalid value: '${String(type)}' in response_format.type.`;
+  const { name, schema, strict } = (json_schema ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof name !== 'string') return "Missing required parameter: 'response_format.json_schema.name'.";
+  if (!/^[a-zA-Z0-9_-]{1,64}$/.test(name)) return "Invalid 'response_format.json_schema.name'.";
+  const problem = strict === true ? looseness(schema, '') : undefined;
+  return problem && `Invalid schema for response_format '${name}': ${problem}`;
+}
+
+/** What a strict schema leaves open; undefined: nothing. */
+function looseness(schema: unknown, path: string): string | undefined {
+  if (typeof schema !== 'object' || schema === null) return undefined;
+  const { type, properties, required, additionalProperties } = schema as Readonly<Record<string, unknown>>;
+  if (type === 'object') {
+    if (additionalProperties !== false) {
+      return `In context=(${path}), 'additionalProperties' is required to be supplied and to be false.`;
+    }
+    const missing = Object.keys(properties ?? {}).find((key) => !Array.isArray(required) || !required.includes(key));
+    if (missing !== undefined) {
+      return `In context=(${path}), 'required' is required to be supplied and to be an array including every key in properties. Missing '${missing}'.`;
+    }
+  }
+  for (const [key, inner] of Object.entries(schema)) {
+    const found = looseness(inner, `${path}/${key}`);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Every tool call is answered by exactly one tool message, right behind the message that made it. */

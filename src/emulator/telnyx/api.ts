@@ -11,6 +11,7 @@ import { errorBody, Refusal, refusals } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { ApiFault, ApiFaults } from './faults.ts';
 import type { Leg } from './leg.ts';
+import type { SavedRecordings } from './recordings.ts';
 import type { Scheduler } from './scheduler.ts';
 import { isCommandName, schemas } from './schemas.ts';
 import { isBody, stringOf, validate } from './validation.ts';
@@ -51,6 +52,7 @@ export interface ApiEnvironment {
   readonly account: Account;
   readonly exchange: Exchange;
   readonly faults: ApiFaults;
+  readonly savedRecordings: SavedRecordings;
   readonly commands: ReceivedCommand[];
   readonly changed: () => void;
 }
@@ -135,6 +137,7 @@ export function createApi(env: ApiEnvironment): Server {
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '/', headers } = request;
+    if (env.savedRecordings.serve(method, url, response)) return;
     const at = scheduler.now();
     const { body, problem } = await readBody(request);
     const [, version, ...path] = (url.split('?')[0] ?? '').split('/').map(decoded);

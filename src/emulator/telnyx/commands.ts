@@ -186,18 +186,17 @@ export const actions: Readonly<Record<ActionName, Action>> = {
       return nothing;
     },
   },
-  // Nothing is stored, so a pause leaves no trace; it only needs something to pause.
   record_pause: {
     needs: 'answered',
     run(_exchange, leg, body) {
-      recordings(leg, body);
+      for (const recording of recordings(leg, body)) recording.isPaused = true;
       return nothing;
     },
   },
   record_resume: {
     needs: 'answered',
     run(_exchange, leg, body) {
-      recordings(leg, body);
+      for (const recording of recordings(leg, body)) recording.isPaused = false;
       return nothing;
     },
   },

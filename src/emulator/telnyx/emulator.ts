@@ -15,6 +15,7 @@ import { ApiFaults, WebhookFaults } from './faults.ts';
 import type { EmulatorFaults } from './faults.ts';
 import type { Leg } from './leg.ts';
 import type { EmulatedCall } from './phone.ts';
+import { SavedRecordings } from './recordings.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Targets } from './targets.ts';
 import { Waits } from './waits.ts';
@@ -55,6 +56,8 @@ export interface TelnyxEmulatorOptions {
   readonly l16ByteOrder?: 'little' | 'big';
   /** What a second stream on a call does to the first: replaces it (default) or is refused with 90033. */
   readonly secondStream?: 'replace' | 'refuse';
+  /** How long links to recordings work; 10 minutes, as at Telnyx. */
+  readonly recordingLinkMs?: number;
   /** See `EmulatedCall.underruns`; 200. */
   readonly underrunWindowMs?: number;
 }
@@ -128,6 +131,7 @@ export async function createTelnyxEmulator(options: TelnyxEmulatorOptions): Prom
     tries,
     changed: () => waits.check(),
   });
+  const savedRecordings = new SavedRecordings(scheduler, options.recordingLinkMs);
   const exchange = new Exchange({
     scheduler,
     waits,
@@ -143,6 +147,7 @@ export async function createTelnyxEmulator(options: TelnyxEmulatorOptions): Prom
       strict: options.strict ?? true,
       underrunWindowMs: options.underrunWindowMs ?? 200,
       mediaFaults: () => faults.media,
+      savedRecordings,
       costsInWebhooks: () => application.call_cost_in_webhooks,
       dtmf: options.dtmf ?? 'both',
     },
@@ -154,6 +159,7 @@ export async function createTelnyxEmulator(options: TelnyxEmulatorOptions): Prom
     account,
     exchange,
     faults: faults.api,
+    savedRecordings,
     commands,
     changed: () => waits.check(),
   });
@@ -166,8 +172,9 @@ export async function createTelnyxEmulator(options: TelnyxEmulatorOptions): Prom
     throw new LandlineError('internal_error', 'the emulator listens on no port');
   }
 
+  savedRecordings.origin = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
   return {
-    baseUrl: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}/v2`,
+    baseUrl: `${savedRecordings.origin}/v2`,
     publicKey: rawPublicKey(publicKey),
     connectionId,
     apiKey,

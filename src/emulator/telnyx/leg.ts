@@ -4,12 +4,14 @@ import type { AudioFormat } from '../../audio/format.ts';
 import type { TimerHandle } from '../../core/clock.ts';
 import { randomId } from '../../core/ids.ts';
 import { Announcer } from './announcer.ts';
-import { FRAME_SAMPLES, fromSamples, LINEAR_8K, SAMPLES_PER_MS } from './codec.ts';
+import { FRAME_SAMPLES, fromSamples, LINEAR_8K, SAMPLES_PER_MS, toSamples } from './codec.ts';
 import type { MediaFaults } from './faults.ts';
 import type { Gather } from './gather.ts';
 import { MediaStream } from './media.ts';
 import type { StreamHost, StreamRecords } from './media.ts';
 import { Mouth } from './mouth.ts';
+import { Recording } from './recordings.ts';
+import type { SavedRecordings } from './recordings.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { StreamRequest, TargetLegs } from './stream-request.ts';
 import { Ear } from './timeline.ts';
@@ -61,15 +63,9 @@ export interface LegEnvironment {
   readonly underrunWindowMs: number;
   readonly mediaFaults: () => MediaFaults;
   readonly costsInWebhooks: () => boolean;
+  readonly savedRecordings: SavedRecordings;
   /** Which reports a key press makes. */
   readonly dtmf: 'both' | 'socket' | 'webhook';
-}
-
-export interface Recording {
-  readonly id: string;
-  readonly channels: string;
-  readonly format: string;
-  readonly startedAt: string;
 }
 
 /** One party's connection: what Telnyx knows of it, and the ear and mouth of the person at its end. */
@@ -257,18 +253,17 @@ export class Leg implements StreamHost {
   }
 
   startRecording(channels: string, format: string): Recording {
-    const startedAt = this.#env.webhooks.timestamp();
-    const recording: Recording = { id: randomId(), channels, format, startedAt };
+    const recording = new Recording(channels, format, this.#env.webhooks.timestamp());
     this.recordings.push(recording);
     return recording;
   }
 
-  /** Its webhook has addresses in the documented shape; nothing is stored behind them. */
+  /** Saves it; its webhook has the link. */
   stopRecording(recording: Recording): void {
     const at = this.recordings.indexOf(recording);
     if (at < 0) return;
     this.recordings.splice(at, 1);
-    const url = `https://recordings.example.com/${recording.id}.${recording.format}`;
+    const url = this.#env.savedRecordings.save(recording);
     this.webhook('call.recording.saved', {
       channels: recording.channels,
       recording_id: recording.id,
@@ -328,6 +323,10 @@ export class Leg implements StreamHost {
       const said = this.mouth.frame();
       const end = count * FRAME_SAMPLES;
       this.stream?.tick(said, () => this.ear.render(end - FRAME_SAMPLES, FRAME_SAMPLES));
+      if (this.recordings.length > 0) {
+        const both = [toSamples(this.format, said), this.ear.render(end - FRAME_SAMPLES, FRAME_SAMPLES)] as const;
+        for (const recording of this.recordings) recording.add(...both);
+      }
       this.partner?.ear
         .track(`person ${this.ids.callControlId}`)
         .put(end + this.#shiftTo(this.partner), said, this.format);

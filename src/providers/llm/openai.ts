@@ -31,6 +31,8 @@ export interface OpenAiLlmOptions extends OpenAiClientOptions {
 
 /** An answer longer than this is no phone answer; it is ended with `length`. */
 const MAX_TEXT_CHARS = 16_000;
+/** A text that nobody waits for may be longer, and its model may think about it. */
+const DOCUMENT = { maxTextChars: 400_000, firstTokenMs: 60_000, interTokenMs: 30_000 } as const;
 const MAX_TOOL_ARGUMENT_BYTES = 64 * 1024;
 /** After the finish only the usage frame and the end can follow; how long to wait for them. */
 const USAGE_WAIT_MS = 500;
@@ -51,7 +53,7 @@ function generate(
   request: LlmRequest,
   emit: (event: LlmEvent) => void,
 ): LlmGeneration {
-  const { firstTokenMs = 5_000, interTokenMs = 5_000 } = options;
+  const { firstTokenMs, interTokenMs, maxTextChars } = limitsOf(options, request);
   const doing = `openai ${options.model}`;
   const abort = new AbortController();
   const watchdog = createWatchdog(options.clock);
@@ -102,7 +104,7 @@ function generate(
     usage = chunk.usage ?? usage;
     reasoned ||= chunk.reasoned;
     if (finish) return;
-    const room = MAX_TEXT_CHARS - textChars;
+    const room = maxTextChars - textChars;
     const text = chunk.text.slice(0, room);
     textChars += text.length;
     if (text !== '' || chunk.toolDeltas.length > 0) {
@@ -177,8 +179,22 @@ function generate(
   };
 }
 
+function limitsOf(
+  { firstTokenMs = 5_000, interTokenMs = 5_000 }: OpenAiLlmOptions,
+  { document }: LlmRequest,
+): { readonly firstTokenMs: number; readonly interTokenMs: number; readonly maxTextChars: number } {
+  if (!document) return { firstTokenMs, interTokenMs, maxTextChars: MAX_TEXT_CHARS };
+  return {
+    firstTokenMs: Math.max(firstTokenMs, DOCUMENT.firstTokenMs),
+    interTokenMs: Math.max(interTokenMs, DOCUMENT.interTokenMs),
+    maxTextChars: DOCUMENT.maxTextChars,
+  };
+}
+
 function requestBody(options: OpenAiLlmOptions, request: LlmRequest): ChatCompletionCreateParamsStreaming {
-  const { model, maxTokens, temperature, reasoningEffort, extraBody } = options;
+  const { model, temperature, reasoningEffort, extraBody } = options;
+  const { document } = request;
+  const maxTokens = document?.maxTokens ?? options.maxTokens;
   const body = {
     model,
     messages: request.messages.map(wireMessage),
@@ -194,10 +210,33 @@ function requestBody(options: OpenAiLlmOptions, request: LlmRequest): ChatComple
     ...(temperature !== undefined && { temperature }),
     ...(reasoningEffort !== undefined && { reasoning_effort: reasoningEffort }),
     ...extraBody,
+    ...(document?.schema && {
+      response_format: {
+        type: 'json_schema',
+        json_schema: { name: 'answer', schema: document.schema, strict: canBeStrict(document.schema) },
+      },
+    }),
     stream: true,
   };
   // `extraBody` and free effort names are what compatible servers understand, not what OpenAI's types list.
   return body as unknown as ChatCompletionCreateParamsStreaming;
+}
+
+/**
+ * Strict answers follow the schema to the letter, but OpenAI refuses (400) schemas that leave anything open: every object
+ * must close itself and require all that it names (https://platform.openai.com/docs/guides/structured-outputs).
+ */
+function canBeStrict(schema: unknown): boolean {
+  if (Array.isArray(schema)) return schema.every(canBeStrict);
+  if (typeof schema !== 'object' || schema === null) return true;
+  const node = schema as Readonly<Record<string, unknown>>;
+  if ('oneOf' in node || 'allOf' in node || 'not' in node || 'patternProperties' in node) return false;
+  if (node['type'] === 'object' || 'properties' in node) {
+    const names = Object.keys(node['properties'] ?? {});
+    const required = Array.isArray(node['required']) ? node['required'] : [];
+    if (node['additionalProperties'] !== false || names.some((name) => !required.includes(name))) return false;
+  }
+  return Object.values(node).every(canBeStrict);
 }
 
 function wireMessage(message: ChatMessage): Record<string, unknown> {

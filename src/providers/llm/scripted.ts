@@ -1,7 +1,8 @@
 import type { Clock, TimerHandle } from '../../core/clock.ts';
 import type { LlmEvent, LlmProvider } from '../ports.ts';
 import type { AgentScript } from '../script.ts';
-import { answerScript } from './script-dialogue.ts';
+import { answerScript, type ScriptAnswer } from './script-dialogue.ts';
+import { scriptDocument } from './script-document.ts';
 
 export interface ScriptedLlmOptions {
   readonly script: AgentScript;
@@ -21,7 +22,9 @@ export function createScriptedLlm({ script, pace }: ScriptedLlmOptions): LlmProv
     name: `scripted ${script.source}`,
     warm: () => undefined,
     generate(request, emit) {
-      const { say, call } = answerScript(script, request);
+      const { say, call }: ScriptAnswer = request.document
+        ? { say: scriptDocument(request) }
+        : answerScript(script, request);
       // Words with the space behind them, so that the pieces put together are the text.
       const words: readonly LlmEvent[] = (say.match(/\S+\s*/g) ?? []).map((text) => ({ type: 'llmDelta', text }));
       const end: readonly LlmEvent[] = call

@@ -1,0 +1,125 @@
+import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { LandlineError, messageOf } from '../core/errors.ts';
+import { assertCallId, FILE_MODE, FOLDER_MODE } from '../journal/layout.ts';
+
+const keptRecording = z.object({
+  /** `call`: our own; else Telnyx' id of a recording it made. */
+  id: z.string().min(1),
+  source: z.enum(['call', 'telnyx']),
+  /** In the storage. */
+  name: z.string(),
+  format: z.enum(['wav', 'flac', 'opus', 'mp3']),
+  contentType: z.string(),
+  /** Of the recording itself. */
+  bytes: z.number().int().nonnegative(),
+  /** As it lies in the storage. */
+  storedBytes: z.number().int().nonnegative(),
+  /** Hex, of the recording itself. */
+  sha256: z.string(),
+  /** 8 kHz samples of each channel, of our own. */
+  samples: z.number().int().nonnegative().nullable(),
+  /** Id of the key it is sealed with; null: it lies in clear. */
+  sealedWith: z.string().nullable(),
+  /** Wall milliseconds. */
+  keptAt: z.number(),
+});
+
+/** A finished recording that is safely in the storage. */
+export type KeptRecording = Readonly<z.infer<typeof keptRecording>>;
+
+/** What a recording is sealed as: exchanging two files is noticed. */
+export function sealLabel(callId: string, id: string): string {
+  return id === 'call' ? callId : `${callId}/${id}`;
+}
+
+const sidecar = z.object({ version: z.literal(1), callId: z.string(), recordings: z.array(keptRecording) });
+
+/**
+ * Which recordings of a call are kept and where: one small file a call, `kept/<callId>.json` in the data directory. It is
+ * written after the recording is stored and removed before it is deleted, so what it names is there.
+ */
+export class KeptRecordings {
+  readonly #dataDir: string;
+  /** Changes of one call come one after the other. */
+  readonly #busy = new Map<string, Promise<void>>();
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
+  }
+
+  /** Our own first. @throws LandlineError `journal_invalid` for an id that cannot be one, or a file of a later Landline. */
+  async of(callId: string): Promise<readonly KeptRecording[]> {
+    const path = this.#path(callId);
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (thrown) {
+      if (isMissing(thrown)) return [];
+      throw thrown;
+    }
+    try {
+      const { recordings } = sidecar.parse(JSON.parse(text));
+      return recordings.toSorted((a, b) => Number(b.source === 'call') - Number(a.source === 'call'));
+    } catch (thrown) {
+      throw new LandlineError('journal_invalid', `${path} does not say what is kept: ${messageOf(thrown)}`, {
+        cause: thrown,
+      });
+    }
+  }
+
+  /** Replaces the entry with the same id. On disk when it resolves. */
+  async add(callId: string, recording: KeptRecording): Promise<void> {
+    await this.exclusively(callId, async () => {
+      const others = (await this.of(callId)).filter(({ id }) => id !== recording.id);
+      await this.#write(callId, [...others, recording]);
+    });
+  }
+
+  async forget(callId: string): Promise<void> {
+    await this.exclusively(callId, async () => {
+      await unlink(this.#path(callId)).catch((thrown: unknown) => {
+        if (!isMissing(thrown)) throw thrown;
+      });
+    });
+  }
+
+  /** Runs one change of a call after the one before it. */
+  async exclusively<T>(callId: string, change: () => Promise<T>): Promise<T> {
+    const before = this.#busy.get(callId) ?? Promise.resolve();
+    const result = before.then(change);
+    const settled = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#busy.set(callId, settled);
+    try {
+      return await result;
+    } finally {
+      if (this.#busy.get(callId) === settled) this.#busy.delete(callId);
+    }
+  }
+
+  async #write(callId: string, recordings: readonly KeptRecording[]): Promise<void> {
+    const path = this.#path(callId);
+    await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+    const file = await open(`${path}.part`, 'w', FILE_MODE);
+    try {
+      await file.writeFile(`${JSON.stringify({ version: 1, callId, recordings })}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}.part`, path);
+  }
+
+  #path(callId: string): string {
+    assertCallId(callId);
+    return join(this.#dataDir, 'kept', `${callId}.json`);
+  }
+}
+
+function isMissing(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
+}

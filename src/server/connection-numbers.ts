@@ -1,0 +1,57 @@
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { createTelnyxAccount } from '../telnyx/account.ts';
+
+export interface ConnectionNumbersOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly apiKey: string;
+  readonly baseUrl: string | undefined;
+  /** The Call Control application; undefined: nothing is asked. */
+  readonly connectionId: string | undefined;
+}
+
+/** The numbers that Telnyx sends to our application, which must not be dialled: the call would come back to us. */
+export interface ConnectionNumbers {
+  has(number: string): boolean;
+  close(): void;
+}
+
+const RETRY_MS = 60_000;
+/** Numbers are bought and bound while we run. */
+const REFRESH_MS = 3_600_000;
+
+/** Asks in the background, again when it failed, and every hour. Nothing waits for the answer. */
+export function connectionNumbers(options: ConnectionNumbersOptions): ConnectionNumbers {
+  const { clock, log, apiKey, baseUrl, connectionId } = options;
+  if (connectionId === undefined) return { has: () => false, close: () => undefined };
+  const account = createTelnyxAccount({ apiKey, baseUrl });
+  let numbers: ReadonlySet<string> = new Set();
+  let closed = false;
+  let complained = false;
+  let next: { cancel(): void } | undefined;
+  const ask = async (): Promise<void> => {
+    const answer = await account.phoneNumbers();
+    if (closed) return;
+    if (answer.ok) {
+      numbers = new Set(answer.value.filter((one) => one.connectionId === connectionId).map(({ number }) => number));
+      complained = false;
+    } else if (!complained) {
+      complained = true;
+      log.warn(
+        { error: answer.message },
+        'Telnyx does not say which numbers are ours: only those configured count as own',
+      );
+    }
+    next = clock.after(answer.ok ? REFRESH_MS : RETRY_MS, () => void ask());
+  };
+  void ask();
+  return {
+    has: (number) => numbers.has(number),
+    close: () => {
+      closed = true;
+      next?.cancel();
+      account.close();
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../core/clock.ts';
+import { LandlineError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { EventBus } from './event-bus.ts';
+import { streamEvents } from './event-stream.ts';
+import type { MissedEvents } from './missed-events.ts';
+
+/** Each costs a socket and two timers; a thousand of them are a mistake somewhere. */
+const MAX_READERS = 500;
+
+export interface EventRoutesOptions {
+  readonly events: EventBus;
+  readonly missed: MissedEvents;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Resolves to true while the call lives; waits for a takeover that is under way. @throws LandlineError `call_not_found` */
+  readonly isLive: (callId: string) => Promise<boolean>;
+  /** Is a summary of this ended call still to come? */
+  readonly awaitsSummary: (callId: string) => Promise<boolean>;
+  /** Default 500. */
+  readonly maxReaders?: number | undefined;
+}
+
+/** `GET /v1/events` and `GET /v1/calls/{id}/events`: server-sent events, resumable by `Last-Event-ID`. */
+export function eventRoutes(options: EventRoutesOptions): (app: FastifyInstance) => void {
+  const { events, missed, clock, log, isLive, awaitsSummary, maxReaders = MAX_READERS } = options;
+
+  const stream = async (request: FastifyRequest, reply: FastifyReply, callId?: string): Promise<FastifyReply> => {
+    if (events.readers >= maxReaders) {
+      throw new LandlineError('too_many_readers', `${events.readers} readers follow the events already`);
+    }
+    const isOver = callId !== undefined && !(await isLive(callId));
+    const given = request.headers['last-event-id'];
+    // Empty: a browser that has had none yet.
+    const last = typeof given === 'string' && /^\d{1,20}$/.test(given) ? Number(given) : undefined;
+    reply.hijack();
+    streamEvents(reply.raw, {
+      events,
+      clock,
+      log,
+      callId,
+      after: last ?? (isOver ? 0 : events.newest),
+      missed: (after, until) => missed.read({ after, until, callId }),
+      ...(callId === undefined ? {} : { call: { isOver, awaitsMore: () => awaitsSummary(callId) } }),
+    });
+    return reply;
+  };
+
+  return (app) => {
+    app.get('/v1/events', async (request, reply) => stream(request, reply));
+    app.get<{ Params: { id: string } }>('/v1/calls/:id/events', async (request, reply) =>
+      stream(request, reply, request.params.id),
+    );
+  };
+}

@@ -1,0 +1,155 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { isoTime, type Clock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { RECORDING_FORMATS } from '../records/encoder.ts';
+import type { KeptRecording } from '../records/kept-recordings.ts';
+import type { Playable } from '../records/recording-library.ts';
+import { MAX_LINK_SECONDS } from '../records/recording-options.ts';
+import type { ByteRange } from '../records/recording-storage.ts';
+import type { Recordings } from '../records/recordings.ts';
+import { problemOf, send } from './problem.ts';
+
+export interface RecordingFilesOptions {
+  readonly recordings: Pick<Recordings, 'library' | 'links' | 'linkSeconds'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Rejects with `call_not_found` when there is no such call. */
+  readonly known: (callId: string) => Promise<unknown>;
+  /** Where links begin, e.g. `https://voice.example.com`; asked when one is made. */
+  readonly origin: () => string;
+}
+
+const wish = { format: z.enum(RECORDING_FORMATS).optional(), id: z.string().min(1).max(100).optional() };
+const fileQuery = z.object(wish);
+const linkBody = z
+  .strictObject({ ...wish, expiresInSeconds: z.number().int().min(1).max(MAX_LINK_SECONDS).optional() })
+  .default({});
+
+type WithId = { Params: { id: string } };
+
+/** `/v1/calls/{id}/recording…`; whoever adds it decides who may ask. */
+export function addRecordingRoutes(app: FastifyInstance, options: RecordingFilesOptions): void {
+  const { recordings, clock, log, known, origin } = options;
+  const { library, links, linkSeconds } = recordings;
+
+  app.route<WithId>({
+    // A HEAD of our own: Fastify's would read the whole recording to throw it away.
+    method: ['GET', 'HEAD'],
+    url: '/v1/calls/:id/recording',
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const query = fileQuery.parse(request.query);
+      await known(id);
+      return sendRecording(request, reply, await library.find(id, query), log);
+    },
+  });
+
+  app.get<WithId>('/v1/calls/:id/recordings', async ({ params }) => {
+    await known(params.id);
+    return { recordings: (await library.list(params.id)).map(listed) };
+  });
+
+  app.post<WithId>('/v1/calls/:id/recording/link', async ({ params, body }) => {
+    const { expiresInSeconds = linkSeconds, ...wanted } = linkBody.parse(body ?? {});
+    await known(params.id);
+    // A link that leads nowhere would be found out by somebody else.
+    await library.find(params.id, wanted);
+    const expiresAt = clock.wall() + expiresInSeconds * 1000;
+    const direct = await library.directLink(params.id, wanted, expiresInSeconds);
+    const url = direct ?? `${origin()}/recordings/${links.sign({ callId: params.id, ...wanted }, expiresAt)}`;
+    return { url, expiresAt: isoTime(expiresAt) };
+  });
+}
+
+/** `GET /recordings/<token>`: what a link opens, without a key. */
+export function recordingLinks(
+  options: Pick<RecordingFilesOptions, 'recordings' | 'clock' | 'log'>,
+): (app: FastifyInstance) => Promise<void> {
+  const { recordings, clock, log } = options;
+  return async (app) => {
+    app.route<{ Params: { token: string } }>({
+      method: ['GET', 'HEAD'],
+      url: '/recordings/:token',
+      handler: async (request, reply) => {
+        const { callId, ...wanted } = recordings.links.open(request.params.token, clock.wall());
+        // The address is the key: it must not travel on.
+        void reply.header('referrer-policy', 'no-referrer');
+        return sendRecording(request, reply, await recordings.library.find(callId, wanted), log);
+      },
+    });
+  };
+}
+
+async function sendRecording(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  playable: Playable,
+  log: Log,
+): Promise<FastifyReply> {
+  const { contentType, filename, extent } = playable;
+  void reply
+    .header('content-disposition', `inline; filename="${filename}"`)
+    .header('x-content-type-options', 'nosniff')
+    .header('cache-control', 'private, no-cache');
+  let range: ByteRange | undefined;
+  if (extent.type === 'file') {
+    const etag = `"${extent.etag}"`;
+    void reply.header('accept-ranges', 'bytes').header('etag', etag);
+    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    const ifRange = request.headers['if-range'];
+    const asked = ifRange === undefined || ifRange === etag ? rangeOf(request.headers.range, extent.bytes) : undefined;
+    if (asked === 'outside') {
+      void reply.header('content-range', `bytes */${extent.bytes}`);
+      return send(
+        reply,
+        problemOf('recording_range_invalid', `the recording has ${extent.bytes} bytes, the range begins behind them`),
+      );
+    }
+    range = asked;
+  }
+  void reply.type(contentType);
+  const bytes = range ? range.end - range.start : extent.bytes;
+  if (bytes !== undefined) void reply.header('content-length', bytes);
+  if (range && extent.type === 'file') {
+    void reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${extent.bytes}`);
+  }
+  if (request.method === 'HEAD') return reply.send();
+  const stream = await playable.open(range);
+  // Too late for a status: the connection is cut, which a client sees because it knows the length.
+  stream.on('error', (error) => log.warn({ error: messageOf(error), filename }, 'sending a recording broke off'));
+  return reply.send(stream);
+}
+
+/**
+ * One range of `Range`. Undefined: all of it, also for what is no range or several, which a server may answer whole.
+ */
+function rangeOf(header: string | undefined, bytes: number): ByteRange | 'outside' | undefined {
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? '');
+  const [, first = '', last = ''] = match ?? [];
+  if (first === '' && last === '') return undefined;
+  if (first === '') {
+    const count = Math.min(Number(last), bytes);
+    return count === 0 ? 'outside' : { start: bytes - count, end: bytes };
+  }
+  const start = Number(first);
+  const end = last === '' ? bytes : Math.min(Number(last) + 1, bytes);
+  if (last !== '' && Number(last) < start) return undefined;
+  return start >= bytes ? 'outside' : { start, end };
+}
+
+function matches(header: string | undefined, etag: string): boolean {
+  const known = (header ?? '').split(',').map((one) => one.trim().replace(/^W\//, ''));
+  return known.includes(etag) || known.includes('*');
+}
+
+function listed(recording: KeptRecording): Readonly<Record<string, unknown>> {
+  const { id, source, format, contentType, bytes, samples, sealedWith, keptAt } = recording;
+  return {
+    ...{ id, source, format, contentType, bytes },
+    durationMs: samples === null ? null : Math.round(samples / 8),
+    encrypted: sealedWith !== null,
+    keptAt: isoTime(keptAt),
+  };
+}
