@@ -62,6 +62,26 @@ describe('the comparison of what was believed and what was heard', () => {
     expect(result.believedOnly).toBeLessThanOrEqual(300);
   });
 
+  it('follows a recording that was moved inside a turn, and measures by how much', () => {
+    const half = HOURS.length >> 1;
+    for (const move of [-200, 150]) {
+      const moved = channel(
+        LENGTH,
+        [SECOND, HELLO],
+        [10 * SECOND, HOURS.subarray(0, half)],
+        [10 * SECOND + half + Math.max(0, move), HOURS.subarray(half + Math.max(0, -move))],
+      );
+      const heard = channel(LENGTH, [SECOND + SHIFT, HELLO], [10 * SECOND + SHIFT, HOURS]);
+
+      const result = compareHeard(moved, heard);
+
+      // Quiet places look alike: a few samples at the border may be given to neither part.
+      expect(result.believedOnly).toBeLessThan(160);
+      expect(result.heardOnly).toBeLessThanOrEqual(Math.max(0, -move) + 1);
+      expect(result.shift).toBe(Math.abs(move));
+    }
+  });
+
   it('sees what the phone never heard', () => {
     const result = compareHeard(believed, channel(LENGTH, [SECOND + SHIFT, HELLO]));
 

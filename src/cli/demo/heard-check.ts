@@ -19,7 +19,7 @@ export interface HeardComparison {
   readonly shift: number;
 }
 
-/** Silence of this length parts two stretches, each with a place of its own: a recording may move by as much inside a turn. */
+/** Silence of this length parts two stretches, each with a place of its own. */
 const GAP = 0.05 * 8000;
 /** Sound shorter than this, found once, could be chance. */
 const LEAST = 160;
@@ -27,6 +27,10 @@ const LEAST = 160;
 const FIRST_SEARCH = 3 * 8000;
 /** Where the others are looked for around the place of the one before. */
 const SEARCH = 0.3 * 8000;
+/** A recording moves inside a turn, at a quiet place, by at most so much: when marks show that it lay too late. */
+const MOVE = 0.04 * 8000;
+/** Voices repeat themselves: less than this, found a little further off, is no proof of a move. */
+const LEAST_MOVED = 0.2 * 8000;
 
 /**
  * Compares what the gateway believes the caller heard (the agent's channel of its recording) with what the emulated phone
@@ -39,15 +43,24 @@ export function compareHeard(believed: Int16Array, heard: Int16Array): HeardComp
   let expected = 0;
   let search = FIRST_SEARCH;
   let believedOnly = 0;
-  for (const { at, length } of stretchesOf(believed, GAP)) {
+  const waiting = stretchesOf(believed, GAP).toReversed();
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { at, length } = next;
     const stretch = believed.subarray(at, at + length);
     const { place, same } = findStretch(stretch, heard, at + expected, search);
-    believedOnly = Math.max(believedOnly, soundIn(stretch.subarray(same)));
-    found.push({ at, length, same, place });
+    const [moved] = same === 0 ? [] : stretchesOf(stretch.subarray(same), Infinity);
+    const rest = moved && { at: at + same + moved.at, length: moved.length };
+    const goesOn =
+      rest !== undefined &&
+      findStretch(believed.subarray(rest.at, rest.at + rest.length), heard, rest.at + place - at, MOVE).same >=
+        LEAST_MOVED;
+    if (goesOn) waiting.push(rest);
+    else believedOnly = Math.max(believedOnly, soundIn(stretch.subarray(same)));
+    found.push({ at, length: goesOn ? same : length, same, place });
     if (same === 0) continue;
     unknown.fill(0, place, place + same);
     expected = place - at;
-    search = SEARCH;
+    search = goesOn ? MOVE : SEARCH;
   }
   const offsets = found.filter(({ same }) => same > 0).map(({ at, place }) => place - at);
   const usual = offsets.toSorted((a, b) => a - b)[offsets.length >> 1] ?? 0;
