@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<BenchRow[]
   store: () => import('./store.ts'),
   turn: () => import('./turn.ts'),
   pacing: () => import('./pacing.ts'),
+  'store-slow': () => import('./store-slow.ts'),
   transport: () => import('./transport.ts'),
   memory: () => import('./memory.ts'),
 };

@@ -1,13 +1,18 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { Truth, type Step } from '../test/call/truth.ts';
 import { growthRow } from './memory.ts';
 import { printRows, type BenchRow } from './row.ts';
 
 /*
  * The long versions (`npm run soak -- [calls] [seed]`): thousands of calls through the real session on the virtual clock, each with its
- * own faults, and as many short ones through the real server.
+ * own faults, and as many short ones through the real server; then a gateway that is killed 50 times, and one whose database
+ * is gone for a minute.
  */
 const CALLS = 10_000;
 const MIB = 1024 * 1024;
+const VITEST = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
+const DRILLS = ['test/gateway/kills.test.ts', 'test/gateway/outage.test.ts'];
 /** Allowed growth per 10,000 calls. */
 const GROWTH_MIB = 10;
 
@@ -124,6 +129,21 @@ function slopeRow(looks: readonly { calls: number; rss: number }[]): BenchRow {
   };
 }
 
+/** Drills that are tests as well, only longer here. */
+function drillRow(): BenchRow {
+  const { status } = spawnSync(process.execPath, [VITEST, 'run', ...DRILLS], {
+    cwd: new URL('..', import.meta.url),
+    env: { ...process.env, LANDLINE_SOAK: '1' },
+    stdio: ['ignore', 2, 2],
+  });
+  return {
+    name: 'a gateway killed 50 times, a database gone for 60 s',
+    goal: 'one complete record of every call',
+    measured: status === 0 ? 'so it is' : 'not so: see above',
+    ok: status === 0,
+  };
+}
+
 const calls = Number(process.argv[2] ?? CALLS);
 const seed = Number(process.argv[3] ?? 1);
-printRows([...(await faultedRows(calls, seed)), await growthRow(calls)]);
+printRows([...(await faultedRows(calls, seed)), await growthRow(calls), drillRow()]);

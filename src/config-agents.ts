@@ -2,9 +2,13 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { agentOptions, type AgentConfig } from './agent/options.ts';
+import type { TransferTerms } from './agent/dialogue/inputs.ts';
+import { transferTerms } from './agent/transfer-terms.ts';
+import { readHoldMusic } from './call/hold-file.ts';
 import { normaliseTarget } from './call/dial-target.ts';
 import { configPath, readConfig, refuseNotYet, suggest, type Complain } from './config-problems.ts';
 import type { Env } from './config-environment.ts';
+import { readTools } from './config-tools.ts';
 import { messageOf } from './core/errors.ts';
 import { languageProblem } from './providers/languages.ts';
 import { openAiShutdown } from './providers/openai-shutdowns.ts';
@@ -21,10 +25,11 @@ import {
   type ProviderBlocks,
   type VendorBlock,
 } from './providers/options.ts';
+import type { ToolSource } from './tools/create.ts';
 import { loadScript, type AgentScript } from './providers/script.ts';
 
 /** An agent of the config file, defaults filled in, with the blocks of its providers. */
-export type AgentEntry = AgentConfig & ProviderBlocks;
+export type AgentEntry = AgentConfig & ProviderBlocks & { readonly ownTools: readonly ToolSource[] };
 
 /** What the checks of one agent need and tell. */
 export interface AgentContext {
@@ -59,7 +64,8 @@ export function readAgent(name: string, raw: unknown, context: AgentContext): Ag
   const given = readConfig(z.record(z.string(), z.unknown()), raw, ['agents', name], complain);
   if (!given) return undefined;
 
-  const { config, targets } = checks.readOptions(given);
+  const { tools, ownTools } = readTools(given['tools'], ['agents', name, 'tools'], context.env, complain);
+  const { config, targets } = checks.readOptions({ ...given, ...(given['tools'] === undefined ? {} : { tools }) });
   const language = typeof given['language'] === 'string' ? given['language'] : 'en';
   const blocks = {
     stt: checks.readBlock('stt', sttBlock, given, language),
@@ -70,7 +76,7 @@ export function readAgent(name: string, raw: unknown, context: AgentContext): Ag
   checks.checkScripts(blocks, config, targets);
   const { stt, llm, tts } = blocks;
   if (wrong.length > 0 || !config || !stt || !llm || !tts) return undefined;
-  return { ...config, stt, llm, tts, ...(summaryLlm && { summaryLlm }) };
+  return { ...config, stt, llm, tts, ownTools, ...(summaryLlm && { summaryLlm }) };
 }
 
 class AgentChecks {
@@ -97,10 +103,14 @@ class AgentChecks {
   } {
     const { stt: _, llm: __, tts: ___, ...rest } = refuseNotYet(given, NOT_YET, this.#path, this.#context.complain);
     const targets = z.record(z.string(), z.unknown()).safeParse(rest['transferTargets']).data ?? {};
-    const own = Object.keys(targets).length > 0 ? { ...rest, transferTargets: this.#readTargets(targets) } : rest;
+    const own =
+      Object.keys(targets).length > 0
+        ? { ...rest, transferTargets: this.#readTargets(targets), transferTerms: this.#readTerms(targets) }
+        : rest;
     const known = [...BLOCK_KEYS, ...Object.keys(NOT_YET)];
     const config = readConfig(agentOptions, withoutModel(own), this.#path, this.#context.complain, known);
     const names = Object.keys(targets);
+    const holdMusic = config?.holdMusic === undefined ? undefined : this.#checkMusic(config.holdMusic);
     const { fallbackTarget } = given;
     if (typeof fallbackTarget === 'string' && !names.includes(fallbackTarget)) {
       this.#complain(
@@ -114,20 +124,44 @@ class AgentChecks {
     if (config?.tools.includes('transfer_call') && given['tools'] !== undefined && names.length === 0) {
       this.#warn(['tools'], 'has transfer_call, but there are no transferTargets: it is not offered to the model');
     }
-    return { config, targets: names };
+    return { config: config && { ...config, holdMusic }, targets: names };
   }
 
   /** Targets in their one form; those that can never be dialled are reported and left out. */
   #readTargets(targets: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
     const usable = Object.entries(targets).flatMap(([name, given]) => {
       // What is no text is the schema's to report.
-      if (typeof given !== 'string') return [[name, given] as const];
-      const target = normaliseTarget(given);
+      const to = numberOf(given);
+      if (typeof to !== 'string') return [[name, to] as const];
+      const target = normaliseTarget(to);
       if (target.ok) return [[name, target.target] as const];
       this.#complain(['transferTargets', name], target.why);
       return [];
     });
     return Object.fromEntries(usable);
+  }
+
+  /** The path of music that can be played; what cannot is reported. */
+  #checkMusic(file: string): string {
+    const path = resolve(this.#context.dir, file);
+    try {
+      readHoldMusic(path);
+    } catch (thrown) {
+      this.#complain(['holdMusic'], messageOf(thrown));
+    }
+    return path;
+  }
+
+  /** What the object form of a target, `{to, mode, announce}`, says beside its number. */
+  #readTerms(targets: Readonly<Record<string, unknown>>): Readonly<Record<string, TransferTerms>> {
+    const terms = Object.entries(targets).flatMap(([name, given]) => {
+      if (typeof given !== 'object' || given === null || Array.isArray(given)) return [];
+      const { to: _, ...rest } = given as Readonly<Record<string, unknown>>;
+      const path = [...this.#path, 'transferTargets', name];
+      const read = readConfig(transferTerms, rest, path, this.#context.complain);
+      return read ? [[name, read] as const] : [];
+    });
+    return Object.fromEntries(terms);
   }
 
   /** One provider block with its fallbacks. */
@@ -230,6 +264,11 @@ class AgentChecks {
     }
     for (const problem of wrong) this.#complain(keys, problem);
   }
+}
+
+/** The number of a target in either form. */
+function numberOf(given: unknown): unknown {
+  return typeof given === 'object' && given !== null && 'to' in given ? given.to : given;
 }
 
 function summaryOf(given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {

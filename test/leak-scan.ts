@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { LANGUAGES, spell } from './planted.ts';
 
 /** What is never to be found where it does not belong. */
@@ -63,4 +65,17 @@ export function leaksIn(channel: Channel, content: string | Uint8Array, secrets:
 
 function asLatin(form: string, content: string | Uint8Array): string {
   return typeof content === 'string' ? form : Buffer.from(form, 'utf8').toString('latin1');
+}
+
+/** What a data directory holds as text: journals and the database, with what it has not put into its file yet. */
+export function filesOf(
+  dataDir: string,
+): { readonly channel: Channel; readonly name: string; readonly bytes: Buffer }[] {
+  return readdirSync(dataDir, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /landline\.db|\.jsonl/.test(name) && statSync(join(dataDir, name)).isFile())
+    .map((name) => ({
+      channel: name.includes('landline.db') ? 'store' : 'journal',
+      name,
+      bytes: readFileSync(join(dataDir, name)),
+    }));
 }

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, describe } from 'vitest';
 import { CALLER, inWorld, RECEPTION, until, type GatewayWorld } from './gateway/world.ts';
-import { ALLOWED, formsOf, leaksIn, type Channel, type Secret } from './leak-scan.ts';
+import { ALLOWED, filesOf, formsOf, leaksIn, type Secret } from './leak-scan.ts';
 
 const CARD = '4539578763621486';
 const API_KEY = 'landline-key-Zm9vYmFy-0123456789';
@@ -26,16 +27,6 @@ function secretsOf(world: GatewayWorld): Secret[] {
     if (id !== undefined) secrets.push({ name: 'call control id', kind: 'controlId', value: id });
   }
   return secrets;
-}
-
-function filesOf(dataDir: string): { readonly channel: Channel; readonly name: string; readonly bytes: Buffer }[] {
-  return readdirSync(dataDir, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /landline\.db|\.jsonl/.test(name) && statSync(join(dataDir, name)).isFile())
-    .map((name) => ({
-      channel: name.includes('landline.db') ? 'store' : 'journal',
-      name,
-      bytes: readFileSync(join(dataDir, name)),
-    }));
 }
 
 const authorized = { headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' } };
@@ -154,6 +145,19 @@ describe('the scanner', () => {
       const coded = Buffer.from(`${before}${API_KEY} and more`).toString('base64');
       expect(leaksIn('log', coded, [key])).toEqual(['log: key']);
     }
+  });
+
+  it('finds what lies in a file of the data directory', () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'landline-leaks-'));
+    mkdirSync(join(dataDir, 'journal', 'live'), { recursive: true });
+    writeFileSync(join(dataDir, 'journal', 'live', 'call_1.jsonl'), `{"d":"${API_KEY}"}\n`);
+    writeFileSync(join(dataDir, 'landline.db-wal'), `\0${CARD}`);
+    const secrets: Secret[] = [secret, { name: 'key', kind: 'key', value: API_KEY }];
+
+    const found = filesOf(dataDir).flatMap(({ channel, bytes }) => leaksIn(channel, bytes, secrets));
+
+    expect(found.sort()).toEqual(['journal: key', 'store: card']);
+    rmSync(dataDir, { recursive: true });
   });
 
   it('lets through what a channel may hold, and nothing else', () => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -152,6 +153,57 @@ export default defineConfig({ agents: {}, defaultAgent: 1 });
       "wrong.ts(2,43): error TS2322: Type 'number' is not assignable to type 'string'.",
     ]);
     expect(ran).toEqual({ code: 0, out: 'LandlineError desk\n', err: '' });
+  });
+});
+
+describe('its library', () => {
+  it('exports exactly the names that are documented', async () => {
+    const program = "console.log(JSON.stringify(Object.keys(await import('landline')).sort()))";
+    const ran = await run(process.execPath, ['--input-type=module', '-e', program], app);
+
+    expect(ran.err).toBe('');
+    const names = JSON.parse(ran.out) as string[];
+    expect(names).toEqual(
+      [
+        ...['ERROR_CODES', 'LandlineError', 'ToolError', 'createGateway', 'defineAgent', 'defineConfig', 'defineTool'],
+        ...['landlinePlugin', 'readJournal', 'verifyWebhook'],
+      ].sort(),
+    );
+    const documented = readFileSync(join(installed, 'docs', 'library.md'), 'utf8');
+    expect(names.filter((name) => !documented.includes(`\`${name}`))).toEqual([]);
+  });
+
+  it('compiles and runs as the README shows it', async () => {
+    for (const name of ['@types/node', '@types/ws']) if (!existsSync(join(app, 'node_modules', name))) link(name);
+    const readme = readFileSync(join(installed, 'README.md'), 'utf8');
+    const snippet = /## As a library[\s\S]*?```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    const script = join(installed, 'fixtures', 'demo', 'hotel.yaml');
+    // Without keys, and over as soon as it listens.
+    const program = snippet
+      .replace(/stt: .*\n/, "stt: { provider: 'embedded' },\n")
+      .replace(/llm: .*\n/, `llm: { provider: 'scripted', script: ${JSON.stringify(script)} },\n`)
+      .replace(
+        /tts: .*\n/,
+        "tts: { provider: 'embedded' },\ntools: ['transfer_call', 'hang_up'],\ntransferTargets: { desk: 'sip:desk@hotel.example' },\n",
+      );
+    expect(program).toContain('createGateway');
+    const folder = join(app, 'readme');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'snippet.ts'), snippet);
+    writeFileSync(join(folder, 'program.ts'), `${program}\nawait gateway.close();\n`);
+    const compilerOptions = { module: 'nodenext', target: 'es2024', strict: true, noEmit: true, types: ['node'] };
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['snippet.ts', 'program.ts'] }),
+    );
+
+    const compiler = join(MODULES, 'typescript', 'bin', 'tsc');
+    const checked = await run(process.execPath, [compiler, '-p', 'tsconfig.json', '--pretty', 'false'], folder);
+    const ran = await run(process.execPath, ['program.ts'], folder, { PORT: '0', HOST: '127.0.0.1' });
+
+    expect(checked.out).toBe('');
+    expect(ran.code, ran.err).toBe(0);
+    expect(ran.out).toMatch(/^listening on http:\/\/127\.0\.0\.1:\d+\n$/);
   });
 });
 

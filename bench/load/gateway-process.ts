@@ -21,6 +21,8 @@ export interface GatewaySetup {
   readonly recording: boolean;
   /** Stamp every frame handed to a socket. Off where CPU is measured. */
   readonly timesFrames: boolean;
+  /** Default: SQLite beside the journals. */
+  readonly databaseUrl?: string;
 }
 
 /*
@@ -36,7 +38,7 @@ const lateness = new Lateness();
 
 const handlers = {
   start: async (setup: GatewaySetup): Promise<string> => {
-    const { telnyxUrl, apiKey, publicKey, utteranceMs, interruptible, recording } = setup;
+    const { telnyxUrl, apiKey, publicKey, utteranceMs, interruptible, recording, databaseUrl } = setup;
     const greeting = utteranceMs > 0 ? { greeting: 'Good morning and welcome.' } : {};
     const config = agentOptions.parse({ ...greeting, interruptible, recording, idle: { afterSeconds: 0 } });
     providers = noOpProviders(utteranceMs > 0 ? utteranceMs : 200);
@@ -53,6 +55,7 @@ const handlers = {
       maxConcurrentCalls: 2000,
       apiKeys: [],
       dataDir,
+      databaseUrl,
     });
     if (setup.timesFrames) timeFrames(gateway);
     return `${gateway.origin}/webhooks/telnyx`;

@@ -6,6 +6,8 @@ import type { PhonesProcess } from './phones-process.ts';
 export interface GatewayUnderLoad {
   readonly gateway: Child<GatewayProcess>;
   readonly phones: Child<PhonesProcess>;
+  /** Of the gateway. */
+  readonly url: string;
   /** Ends the calls and both processes. */
   readonly close: () => Promise<void>;
 }
@@ -19,10 +21,12 @@ export async function gatewayUnderLoad(
   const gateway = startChild<GatewayProcess>('./gateway-process.ts', execArgv);
   const account = await phones.ask('telnyx');
   const options = { utteranceMs: 0, interruptible: false, recording: false, timesFrames: false, ...setup };
-  await phones.ask('webhooksTo', await gateway.ask('start', { ...account, ...options }));
+  const url = await gateway.ask('start', { ...account, ...options });
+  await phones.ask('webhooksTo', url);
   return {
     gateway,
     phones,
+    url,
     close: async () => {
       await phones.ask('end');
       await gateway.ask('stop');

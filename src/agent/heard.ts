@@ -1,4 +1,5 @@
 import type { TimedWord } from '../providers/ports.ts';
+import { spokenOf, writtenOf, type SpokenToken } from './spoken-token.ts';
 
 /** A stretch of an utterance's audio whose text is known (from `ttsText`). Bytes count from the utterance's start. */
 export interface SpokenPiece {
@@ -100,4 +101,36 @@ export function firstWords(text: string, count: number): string {
     if (seen === count) return text.slice(0, match.index + match[0].length).trimStart();
   }
   return text.trim();
+}
+
+/** How a sound that was cut stands in history and transcript. */
+export function soundText(sound: string, heardBytes: number, bytes: number, bytesPerMs: number): string {
+  const seconds = (count: number): string => (count / bytesPerMs / 1000).toFixed(1);
+  return `[played ${sound}: ${seconds(heardBytes)} of ${seconds(bytes)} s]`;
+}
+
+/**
+ * What of the model's text was heard when `count` words of what the voice says were: cut behind the last token that was
+ * heard to its end. Of a price said in seven words of which three were heard nothing was heard.
+ */
+export function firstWritten(tokens: readonly SpokenToken[], count: number): string {
+  const spoken = spokenOf(tokens);
+  const words = [...spoken.matchAll(/\S+/gu)];
+  if (count >= words.length) return writtenOf(tokens).trim();
+  const last = words[count - 1];
+  if (!last) return '';
+  const cut = last.index + last[0].length;
+  let heard = '';
+  let at = 0;
+  for (const token of tokens) {
+    const end = at + token.spoken.length;
+    if (end > cut) {
+      // Said as it is written, so it can be cut like the sound.
+      if (token.spoken === token.written) heard += token.written.slice(0, cut - at);
+      break;
+    }
+    heard += token.written;
+    at = end;
+  }
+  return heard.trim();
 }

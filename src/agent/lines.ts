@@ -8,9 +8,13 @@ export interface FixedLines {
   readonly goodbye: string;
   readonly transfer: string;
   readonly apology: string;
+  /** While a tool is slow: the first line, and the ones after it. */
+  readonly wait: string;
+  readonly waitMore: string;
   readonly failure: string;
   readonly timeUp: string;
   readonly closing: string;
+  readonly backFromHold: string;
 }
 
 const ENGLISH: FixedLines = {
@@ -19,9 +23,12 @@ const ENGLISH: FixedLines = {
   goodbye: 'Goodbye.',
   transfer: 'One moment, I am putting you through.',
   apology: 'Sorry, I have a technical problem. Could you say that again?',
+  wait: 'One moment, please.',
+  waitMore: 'I am still on it, thank you for waiting.',
   failure: 'Sorry, we have a technical problem. Please call again later. Goodbye.',
   timeUp: 'I am sorry, our time is up. Goodbye.',
   closing: 'I am sorry, this line has to close now. Please call again. Goodbye.',
+  backFromHold: 'Thank you for holding.',
 };
 
 const FRENCH: FixedLines = {
@@ -30,9 +37,12 @@ const FRENCH: FixedLines = {
   goodbye: 'Au revoir.',
   transfer: 'Un instant, je vous mets en relation.',
   apology: 'Désolé, j’ai un problème technique. Pouvez-vous répéter ?',
+  wait: 'Un instant, s’il vous plaît.',
+  waitMore: 'Je m’en occupe toujours, merci de patienter.',
   failure: 'Désolé, nous avons un problème technique. Merci de rappeler plus tard. Au revoir.',
   timeUp: 'Je suis désolé, le temps est écoulé. Au revoir.',
   closing: 'Je suis désolé, cette ligne doit fermer. Merci de rappeler. Au revoir.',
+  backFromHold: 'Merci d’avoir patienté.',
 };
 
 const DUTCH: FixedLines = {
@@ -41,9 +51,12 @@ const DUTCH: FixedLines = {
   goodbye: 'Tot ziens.',
   transfer: 'Een ogenblik, ik verbind u door.',
   apology: 'Sorry, ik heb een technisch probleem. Kunt u dat herhalen?',
+  wait: 'Een ogenblik, alstublieft.',
+  waitMore: 'Ik ben er nog mee bezig, bedankt voor het wachten.',
   failure: 'Sorry, we hebben een technisch probleem. Belt u later terug alstublieft. Tot ziens.',
   timeUp: 'Het spijt me, de tijd is om. Tot ziens.',
   closing: 'Het spijt me, deze lijn moet nu sluiten. Belt u later terug alstublieft. Tot ziens.',
+  backFromHold: 'Bedankt voor het wachten.',
 };
 
 const GERMAN: FixedLines = {
@@ -52,9 +65,12 @@ const GERMAN: FixedLines = {
   goodbye: 'Auf Wiederhören.',
   transfer: 'Einen Moment, ich verbinde Sie.',
   apology: 'Entschuldigung, ich habe ein technisches Problem. Können Sie das wiederholen?',
+  wait: 'Einen Moment, bitte.',
+  waitMore: 'Ich bin noch dabei, danke für Ihre Geduld.',
   failure: 'Entschuldigung, wir haben ein technisches Problem. Bitte rufen Sie später wieder an. Auf Wiederhören.',
   timeUp: 'Es tut mir leid, die Zeit ist um. Auf Wiederhören.',
   closing: 'Es tut mir leid, diese Leitung muss jetzt schließen. Bitte rufen Sie später an. Auf Wiederhören.',
+  backFromHold: 'Danke, dass Sie gewartet haben.',
 };
 
 const SPANISH: FixedLines = {
@@ -63,9 +79,12 @@ const SPANISH: FixedLines = {
   goodbye: 'Adiós.',
   transfer: 'Un momento, le paso.',
   apology: 'Perdone, tengo un problema técnico. ¿Puede repetirlo?',
+  wait: 'Un momento, por favor.',
+  waitMore: 'Sigo en ello, gracias por esperar.',
   failure: 'Perdone, tenemos un problema técnico. Llame más tarde, por favor. Adiós.',
   timeUp: 'Lo siento, se acabó el tiempo. Adiós.',
   closing: 'Lo siento, esta línea tiene que cerrar. Llame más tarde, por favor. Adiós.',
+  backFromHold: 'Gracias por esperar.',
 };
 
 const LINES: Readonly<Record<string, FixedLines>> = { en: ENGLISH, fr: FRENCH, nl: DUTCH, de: GERMAN, es: SPANISH };

@@ -1,5 +1,9 @@
 import { z } from 'zod';
-import type { BuiltInToolName } from '../tools/built-in.ts';
+import { BUILT_IN_TOOLS, type BuiltInToolName } from '../tools/built-in.ts';
+import type { TransferTerms } from './dialogue/inputs.ts';
+import { transferMode, transferTerms } from './transfer-terms.ts';
+import { endpointingOptions, type EndpointingOptions } from './endpointing-options.ts';
+import { pronunciationOptions, type PronunciationOptions } from './pronunciation-options.ts';
 import { summaryOptions, type SummaryOptions } from './summary-options.ts';
 
 /** One agent of the config file without its provider blocks, defaults filled in (contract, section 3). */
@@ -12,6 +16,12 @@ export interface AgentConfig {
   readonly tools: readonly BuiltInToolName[];
   /** Name -> E.164 or `sip:` URI, in the one form of `call/dial-target.ts`. The model only ever sees the names. */
   readonly transferTargets: Readonly<Record<string, string>>;
+  /** How calls are put through: at once, or after the target was asked. */
+  readonly transferMode: 'blind' | 'attended';
+  /** By name in `transferTargets`: what differs for this target, and what it is told (`announce`). */
+  readonly transferTerms: Readonly<Record<string, TransferTerms>>;
+  /** A WAV file for callers who wait; the built-in music when unset. */
+  readonly holdMusic: string | undefined;
   /** A name in `transferTargets`: where a call goes whose providers are all gone. */
   readonly fallbackTarget: string | undefined;
   /** The key that puts the caller through to `fallbackTarget`; "0" when a target is set. */
@@ -24,10 +34,18 @@ export interface AgentConfig {
   readonly transcripts: boolean;
   /** No key that a caller presses is written down, shown or told to the model. */
   readonly sensitiveDigits: boolean;
+  /**
+   * On calls out. `callee`: the agent waits for the hello of who was called, a moment at most. `agent`: it talks at once.
+   */
+  readonly speaksFirst: 'agent' | 'callee';
+  /** Left on an answering machine after its beep; `{{name}}` takes a variable. Without it the call just ends there. */
+  readonly voicemail: string | undefined;
   /** May the caller talk over the greeting? */
   readonly interruptible: boolean;
-  /** `silenceMs`: silence that ends a turn when the recogniser does not decide itself. */
-  readonly endpointing: { readonly silenceMs: number };
+  /** Silence that ends a turn when the recogniser does not decide itself. */
+  readonly endpointing: EndpointingOptions;
+  /** Word as it is written -> as the voice shall say it. */
+  readonly pronunciations: PronunciationOptions | undefined;
   /** `afterSeconds`: quiet after the agent's last word before it asks again; 0 turns idle handling off. */
   readonly idle: { readonly afterSeconds: number; readonly reprompts: number };
   /** 5 to 14400; the gateway's own limit when unset. */
@@ -53,8 +71,11 @@ export const agentShape: { readonly [K in keyof AgentConfig]: z.ZodType<AgentCon
     .string()
     .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'must be a BCP 47 tag like "en" or "fr-BE"')
     .default('en'),
-  tools: z.array(z.enum(['transfer_call', 'hang_up', 'send_dtmf'])).default(['hang_up']),
+  tools: z.array(z.enum(BUILT_IN_TOOLS)).default(['hang_up']),
   transferTargets: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/), z.string().min(1)).default({}),
+  transferMode: transferMode.default('blind'),
+  transferTerms: z.record(z.string(), transferTerms).default({}),
+  holdMusic: z.string().trim().min(1, 'must be the path of a WAV file, or left out').optional(),
   fallbackTarget: z.string().optional(),
   operatorKey: z
     .string()
@@ -75,10 +96,11 @@ export const agentShape: { readonly [K in keyof AgentConfig]: z.ZodType<AgentCon
     .optional(),
   transcripts: z.boolean().default(true),
   sensitiveDigits: z.boolean().default(false),
+  speaksFirst: z.enum(['agent', 'callee'], { error: 'must be "agent" or "callee"' }).default('callee'),
+  voicemail: z.string().trim().min(1, 'must be a message, or left out').max(2000).optional(),
   interruptible: z.boolean().default(true),
-  endpointing: z
-    .strictObject({ silenceMs: z.number().int().min(200).max(3000).default(500) })
-    .default({ silenceMs: 500 }),
+  endpointing: endpointingOptions,
+  pronunciations: pronunciationOptions.optional(),
   idle: z
     .strictObject({
       afterSeconds: z.number().min(0).max(600).default(8),

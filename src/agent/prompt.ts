@@ -5,11 +5,15 @@ export interface PromptFacts {
   readonly from: string;
   readonly to: string;
   readonly direction: 'inbound' | 'outbound';
+  /** Of a call out: what it was given. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** Fills `{{name}}` from the agent's variables and the call's facts; an unknown name stays as it is written. */
+/** Fills `{{name}}` from the call's metadata, the agent's variables and the call's facts; an unknown name stays as it is written. */
 export function fillIn(text: string, config: AgentConfig, facts: PromptFacts): string {
-  const values: Readonly<Record<string, string>> = { ...facts, ...config.variables };
+  const { metadata, ...call } = facts;
+  // What was given for this one call says more than what holds for all.
+  const values: Readonly<Record<string, string>> = { ...call, ...config.variables, ...metadata };
   return text.replace(/\{\{\s*([A-Za-z0-9_]+)\s*\}\}/g, (whole, name: string) =>
     Object.hasOwn(values, name) ? (values[name] ?? whole) : whole,
   );

@@ -1,3 +1,4 @@
+import type { BriefingInput } from '../agent/briefing/state.ts';
 import type { DialogueInput } from '../agent/dialogue/inputs.ts';
 import { isoTime } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -5,6 +6,7 @@ import { createRedactor } from '../core/redaction.ts';
 import type { JournalData } from '../journal/format.ts';
 import { EventLog } from './event-log.ts';
 import type { AnyEffect, CallInput, LegName, PublicEvent } from './inputs.ts';
+import type { RunBriefing } from './machines.ts';
 import type { CallPorts } from './ports.ts';
 import { RecordLines, type RecordLinesOptions } from './record-lines.ts';
 
@@ -16,7 +18,10 @@ export class Chronicle {
   readonly #callId: string;
   readonly #ports: CallPorts;
   readonly #lines: EventLog;
+  readonly #privacy: RecordLinesOptions;
   readonly #gate: RecordLines;
+  /** By leg: what a target says is a text of its own. */
+  readonly #briefingGates: Partial<Record<LegName, RecordLines>> = {};
   #seq: number;
   #endTold = false;
   /** Characters given to the voice since the last effect that told of them. */
@@ -27,13 +32,22 @@ export class Chronicle {
     this.#callId = callId;
     this.#ports = ports;
     this.#lines = new EventLog(log);
-    this.#gate = new RecordLines({ redactor: ports.redactor ?? createRedactor(), ...privacy });
+    this.#privacy = { redactor: ports.redactor ?? createRedactor(), ...privacy };
+    this.#gate = new RecordLines(this.#privacy);
     this.#seq = seq;
   }
 
   /** Was `call.ended` told? It is the last event of a call. */
   get endTold(): boolean {
     return this.#endTold;
+  }
+
+  /** An input or effect of the talk with a transfer's target, which is nobody's business but the journal's. */
+  briefing(leg: LegName, what: { readonly input: BriefingInput } | { readonly effect: RunBriefing }, t: number): void {
+    const gate = (this.#briefingGates[leg] ??= new RecordLines(this.#privacy));
+    const s = ++this.#seq;
+    if ('input' in what) this.#ports.journal.append({ k: 'in', s, t, leg, d: gate.input(what.input, t) });
+    else this.#ports.journal.append({ k: 'fx', s, t, leg, d: gate.effect(what.effect) });
   }
 
   input(input: CallInput | DialogueInput, t: number, onWritten?: () => void): void {
@@ -47,7 +61,7 @@ export class Chronicle {
     this.#ports.journal.append({ k: 'in', s: ++this.#seq, t, leg, d: this.#gate.media(d, t) });
   }
 
-  effect(effect: AnyEffect, t: number): void {
+  effect(effect: AnyEffect, t: number, onWritten?: () => void): void {
     const s = ++this.#seq;
     // The tokens of an answer are on file already, as the model's own words; how many it was is what a voice costs.
     if (effect.type === 'ttsText') {
@@ -57,7 +71,7 @@ export class Chronicle {
     if (effect.type === 'llmStart') this.#lines.tools.offered(effect.tools);
     const leg = 'leg' in effect ? { leg: effect.leg } : {};
     const d = this.#gate.effect(effect);
-    this.#ports.journal.append({ k: 'fx', s, t, ...leg, d: this.#withCharacters(d) });
+    this.#ports.journal.append({ k: 'fx', s, t, ...leg, d: this.#withCharacters(d) }, onWritten);
     this.#ports.observer?.effect(effect, t);
   }
 

@@ -5,7 +5,7 @@ import type { Verdict } from './destinations.ts';
 import type { AnyEffect, CallInput, LegName } from './inputs.ts';
 import type { CallPorts } from './ports.ts';
 import { hereOf, isOver, type CallState } from './state.ts';
-import { telnyxCommand } from './telnyx-command.ts';
+import { legState, telnyxCommand } from './telnyx-command.ts';
 
 export interface CommandDeskOptions {
   readonly callId: string;
@@ -44,7 +44,8 @@ export class CommandDesk {
     const callControlId = state().legs[leg]?.callControlId ?? '';
     const commandId = ids.uuid('command');
     const url = (epoch: number): string => ports.expectMedia(ids.token('media'), leg, epoch);
-    const wire = telnyxCommand(command, { url, callId, leg, declared: state().declared, language });
+    const controlId = (other: LegName): string => state().legs[other]?.callControlId ?? '';
+    const wire = telnyxCommand(command, { url, controlId, callId, leg, declared: state().declared, language });
     const s = chronicle.nextNumber();
     const which = { leg, effect: s, name: wire.name, ...(tag === undefined ? {} : { tag }) };
     if (verdict?.ok === false) {
@@ -90,6 +91,14 @@ export class CommandDesk {
     const { ids, ports, state } = this.#options;
     const callControlId = state().legs[leg]?.callControlId ?? '';
     ports.telnyx.send(callControlId, ids.uuid('command'), { name: 'hangup' }, () => undefined);
+  }
+
+  /** Looks for a leg whose dial has no known outcome. */
+  findLeg(leg: LegName): void {
+    const { ports, callId, post } = this.#options;
+    // A transfer's target carries no number: nobody has named it when it is dialled.
+    const name = this.#options.state().legs[leg] ? leg : 'target';
+    void ports.telnyx.findLeg(legState(callId, name)).then((search) => post({ type: 'legFound', leg, search }));
   }
 
   askStatus(leg: LegName): void {

@@ -27,7 +27,9 @@ export class CommandLane {
 
   send(job: Job): void {
     if (job.command.name === 'hangup') {
+      const overtaken = this.#queue.filter((waiting) => waiting.leg === job.leg);
       this.#queue = this.#queue.filter((waiting) => waiting.leg !== job.leg);
+      for (const waiting of overtaken) drop(waiting);
       this.#telnyx.send(job.callControlId, job.commandId, job.command, job.done);
       return;
     }
@@ -37,7 +39,9 @@ export class CommandLane {
 
   #next(): void {
     if (this.#busy) return;
-    this.#queue = this.#queue.filter((waiting) => !this.#isOver(waiting.leg));
+    const over = this.#queue.filter((waiting) => this.#isOver(waiting.leg));
+    this.#queue = this.#queue.filter((waiting) => !over.includes(waiting));
+    for (const job of over) drop(job);
     const job = this.#queue.shift();
     if (!job) return;
     this.#busy = true;
@@ -47,4 +51,9 @@ export class CommandLane {
       this.#next();
     });
   }
+}
+
+/** Nobody waits for the outcome of what is not said; but a leg that was to be dialled is over only when it is known. */
+function drop({ command, done }: Job): void {
+  if (command.name === 'dial') done({ ok: false, kind: 'refused', message: 'it was given up before it was dialled' });
 }

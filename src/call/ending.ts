@@ -45,6 +45,7 @@ export function finishIfOver(d: CallDraft): void {
         durationMs,
         ...(d.s.hangupCause === undefined ? {} : { cause: d.s.hangupCause }),
         ...(d.s.sipCode === undefined ? {} : { sipCode: d.s.sipCode }),
+        ...(d.s.endDetail === undefined ? {} : { detail: d.s.endDetail }),
       },
     },
   });

@@ -64,6 +64,8 @@ export class EventLog {
         return ['tool ended', { tool: this.tools.label(event.data.name), outcome: toolOutcome(event.data.result) }];
       case 'transfer.started':
         return ['transfer started', { target: maskTarget(event.data.target) }];
+      case 'transfer.briefed':
+        return ['transfer target briefed', { target: maskTarget(event.data.target) }];
       case 'transfer.ended':
         return ['transfer ended', { target: maskTarget(event.data.target), outcome: event.data.outcome }];
       case 'recording.started':

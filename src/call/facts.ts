@@ -1,8 +1,11 @@
 import type { TurnRecord } from '../agent/dialogue/inputs.ts';
 import type { HistoryEntry } from '../agent/dialogue/state.ts';
 import type { JournalRecord } from '../journal/format.ts';
-import type { CallStatus, EndReason, PublicEvent } from './inputs.ts';
-import { declaredCodec, isTarget, type CallState, type Leg, type LegPhase } from './state.ts';
+import { objectOf } from '../telnyx/json-fields.ts';
+import { FIRST_KEYS } from './first-keys.ts';
+import type { AnsweredBy, CallStatus, EndReason, LegName, PublicEvent } from './inputs.ts';
+import type { DialInput } from './outbound-call.ts';
+import { declaredCodec, isTarget, type CallState, type Leg, type LegPhase, type Transfer } from './state.ts';
 
 /** What a call's journal says happened, without running any of its code again. */
 export interface CallFacts {
@@ -13,7 +16,15 @@ export interface CallFacts {
   readonly status: CallStatus;
   readonly declared: CallState['declared'];
   readonly legs: Readonly<Record<string, Leg>>;
-  readonly transfer: { readonly target: string; readonly to: string } | undefined;
+  /** As a call out was asked for. */
+  readonly dial: DialInput | undefined;
+  /** Keys after the answer were asked for. */
+  readonly keysSent: boolean;
+  /** Who picked up, as far as detection has said. */
+  readonly answeredBy: AnsweredBy | undefined;
+  readonly transfer: Transfer | undefined;
+  /** The caller was on hold. */
+  readonly hold: boolean;
   /** Logical milliseconds. */
   readonly answeredAt: number | undefined;
   readonly endedAt: number | undefined;
@@ -27,6 +38,7 @@ export interface CallFacts {
   readonly recorded: boolean;
   /** What it was doing; undefined before it was decided. */
   readonly recording: 'off' | 'on' | 'paused' | undefined;
+  readonly muted: boolean;
   readonly seq: number;
   readonly t: number;
   /** Call clock, samples of 8 kHz, as far as the journal can tell. */
@@ -64,7 +76,11 @@ export class FactsFold {
     status: 'ringing',
     declared: 'PCMU',
     legs: {},
+    dial: undefined,
+    keysSent: false,
+    answeredBy: undefined,
     transfer: undefined,
+    hold: false,
     answeredAt: undefined,
     endedAt: undefined,
     endReason: undefined,
@@ -75,6 +91,7 @@ export class FactsFold {
     turn: 0,
     recorded: false,
     recording: undefined,
+    muted: false,
     seq: 0,
     t: 0,
     samples: 0,
@@ -130,8 +147,20 @@ export function toolText(name: string, args: string | undefined, result: string)
   return `${name}${args === undefined || args === '' || args === '{}' ? '' : ` ${args}`}: ${result}`;
 }
 
+/** What a transfer's target was told, as the transcript shows it. */
+export function briefingText(target: string, text: string): string {
+  return `told ${target}, not the caller: ${text}`;
+}
+
 function onInput(f: Draft, leg: string | undefined, d: Readonly<Record<string, unknown>>): void {
-  if (leg === undefined) return;
+  if (leg === undefined) {
+    onGivenUp(f, d);
+    return;
+  }
+  if (d['type'] === 'dial') onDialInput(f, d as unknown as DialInput);
+  if (d['type'] === 'commandDone') named(f, leg, objectOf(objectOf(d['outcome'])['leg']));
+  if (d['type'] === 'legFound') named(f, leg, objectOf(objectOf(d['search'])['leg']));
+  if (d['type'] === 'webhook') named(f, leg, objectOf(d['event']));
   // Audio only starts on a call that was answered, whatever became of the webhook.
   if (d['type'] === 'mediaStarted') answered(f, leg);
   if (d['type'] !== 'webhook') return;
@@ -171,15 +200,84 @@ function onInput(f: Draft, leg: string | undefined, d: Readonly<Record<string, u
   }
 }
 
+function onDialInput(f: Draft, dial: DialInput): void {
+  f.dial = dial;
+  f.direction = 'outbound';
+  f.status = 'dialing';
+  f.legs = {
+    ...f.legs,
+    [dial.leg]: {
+      name: dial.leg,
+      phase: 'queued',
+      callControlId: '',
+      callLegId: undefined,
+      callSessionId: undefined,
+      answered: false,
+      epoch: 0,
+      socket: 'none',
+      restores: 0,
+      restoresTotal: 0,
+    },
+  };
+}
+
+/** A call out was ended before Telnyx had named its leg: no command says so. */
+function onGivenUp(f: Draft, d: Readonly<Record<string, unknown>>): void {
+  const isHangup = d['type'] === 'control' && objectOf(d['action'])['type'] === 'hangup';
+  if (!isHangup || f.legs['callee']?.callControlId !== '') return;
+  f.endReason ??= 'api_hangup';
+  change(f, 'callee', { phase: 'ending' });
+}
+
+/** Telnyx told what a leg is called that we had dialled. */
+function named(f: Draft, leg: string, ids: Readonly<Record<string, unknown>>): void {
+  const known = f.legs[leg];
+  const text = (key: string): string | undefined => (typeof ids[key] === 'string' ? ids[key] : undefined);
+  const callControlId = text('callControlId') ?? '';
+  if (known?.callControlId !== '' || callControlId === '') return;
+  const phase = known.phase === 'dialing' ? 'ringing' : known.phase;
+  change(f, leg, { callControlId, callLegId: text('callLegId'), callSessionId: text('callSessionId'), phase });
+}
+
+/** An attended transfer: its target has a leg of its own from here on. */
+function onTargetDialled(f: Draft, leg: LegName, to: string): void {
+  f.transfer = { target: f.transfer?.target ?? '', to, attended: { leg, step: 'dialing' } };
+  f.legs = {
+    ...f.legs,
+    [leg]: {
+      name: leg,
+      phase: 'dialing',
+      callControlId: '',
+      callLegId: undefined,
+      callSessionId: undefined,
+      answered: false,
+      epoch: 1,
+      socket: 'none',
+      restores: 0,
+      restoresTotal: 0,
+    },
+  };
+}
+
 function answered(f: Draft, leg: string): void {
   const { phase } = f.legs[leg] ?? {};
-  if (phase !== 'ringing' && phase !== 'answering') return;
+  if (phase !== 'dialing' && phase !== 'ringing' && phase !== 'answering') return;
   change(f, leg, { answered: true, phase: 'answered' });
 }
 
 function onCommand(f: Draft, leg: string, d: Readonly<Record<string, unknown>>): void {
   const command = d['command'] as Readonly<Record<string, unknown>>;
   switch (command['name']) {
+    case 'dial':
+      if (isTarget(leg as LegName)) onTargetDialled(f, leg as LegName, String(command['to']));
+      change(f, leg, { phase: 'dialing', epoch: Number(command['epoch'] ?? 0) });
+      return;
+    case 'bridge':
+      if (f.transfer?.attended) f.transfer = { ...f.transfer, attended: { ...f.transfer.attended, step: 'bridging' } };
+      return;
+    case 'sendDtmf':
+      if (d['tag'] === FIRST_KEYS) f.keysSent = true;
+      return;
     case 'answer':
     case 'streamingStart':
       change(f, leg, {
@@ -230,11 +328,20 @@ function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
       }
       return;
     case 'call.updated':
+      if (event.data.muted !== undefined) f.muted = event.data.muted;
       f.status = event.data.status;
+      f.answeredBy ??= event.data.answeredBy;
+      f.hold = event.data.hold ?? f.hold;
       return;
     case 'transfer.started':
       f.transfer = { target: event.data.target, to: '' };
       return;
+    case 'transfer.briefed': {
+      const { target, text, startMs, endMs } = event.data;
+      // No turn of the conversation: the caller did not hear it.
+      f.turns.push({ role: 'tool', text: briefingText(target, text), startMs, endMs });
+      return;
+    }
     case 'transfer.ended': {
       const bridged = event.data.outcome === 'answered';
       f.transfer = bridged ? f.transfer : undefined;
@@ -287,7 +394,7 @@ function change(f: Draft, leg: string, what: Partial<Leg> & { phase?: LegPhase }
 function countIds(f: Draft, d: Readonly<Record<string, unknown>>): void {
   const { name } = d['command'] as Readonly<Record<string, unknown>>;
   count(f, 'command');
-  if (name === 'answer' || name === 'streamingStart') count(f, 'media');
+  if (name === 'answer' || name === 'streamingStart' || name === 'dial') count(f, 'media');
 }
 
 function count(f: Draft, label: string): void {

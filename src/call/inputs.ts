@@ -1,6 +1,7 @@
 import type { DialogueEffect, DialogueEvent, DialogueInput, RecordingStep } from '../agent/dialogue/inputs.ts';
+import type { BriefingInput } from '../agent/briefing/state.ts';
 import type { G711 } from '../audio/format.ts';
-import type { CommandOutcome, LegStatus, TelnyxCommand } from '../telnyx/commands.ts';
+import type { CommandOutcome, LegSearch, LegStatus, MachineDetectionMode, TelnyxCommand } from '../telnyx/commands.ts';
 import type { TelnyxEvent } from '../telnyx/events.ts';
 
 /** Which party a leg belongs to: `caller` rang us, `callee` was dialled by us, `target1`, `target2` … were transferred to. */
@@ -30,10 +31,49 @@ export type EndReason =
 /** What people and programs may do to a call, through the same door as everything else. */
 export type ControlAction =
   | { readonly type: 'hangup'; readonly reason?: string }
-  | { readonly type: 'transfer'; readonly target: string; readonly to: string; readonly message?: string }
+  | {
+      readonly type: 'transfer';
+      readonly target: string;
+      readonly to: string;
+      readonly message?: string;
+      readonly mode?: TransferMode;
+      /** Attended: what the target is told, instead of what the model makes of the conversation. */
+      readonly announce?: string;
+    }
+  /** A transfer under way is given up: the caller comes back to the agent. */
+  | { readonly type: 'transferCancel' }
+  /** The caller hears music, or silence, and nobody listens; until `resume`. */
+  | { readonly type: 'hold'; readonly music: boolean }
+  | { readonly type: 'resume' }
   | { readonly type: 'dtmf'; readonly digits: string }
   | { readonly type: 'say'; readonly text: string; readonly interrupt: boolean }
+  | { readonly type: 'play'; readonly sound: string; readonly interruptible: boolean }
+  | { readonly type: 'mute'; readonly on: boolean }
   | { readonly type: 'record'; readonly do: RecordingStep };
+
+/** Who picked up, as Telnyx' detection says; `unknown`: it could not tell. */
+export type AnsweredBy = 'human' | 'machine' | 'fax' | 'unknown';
+
+/** `attended`: the agent talks to the target first, and the target decides. */
+export type TransferMode = 'blind' | 'attended';
+
+/** How a transfer ended: the target talks to the caller (`answered`), or why not. */
+export type TransferOutcome =
+  | 'answered'
+  | 'busy'
+  | 'no_answer'
+  /** The target was asked, and said no. */
+  | 'declined'
+  /** The target's phone was not picked up on purpose. */
+  | 'rejected'
+  | 'voicemail'
+  | 'not_found'
+  /** Our own rules do not let it be dialled. */
+  | 'not_allowed'
+  | 'caller_left'
+  /** Taken back by the API, or because the call ended. */
+  | 'cancelled'
+  | 'failed';
 
 /** Everything that can happen to a call. One journal line each, in one order. */
 export type CallInput =
@@ -68,6 +108,22 @@ export type CallInput =
       readonly outcome: CommandOutcome;
     }
   | { readonly type: 'legStatus'; readonly leg: LegName; readonly status: LegStatus }
+  /** The first input of a call out: as it was asked for. */
+  | {
+      readonly type: 'dial';
+      readonly leg: LegName;
+      readonly from: string;
+      readonly to: string;
+      readonly metadata: Readonly<Record<string, string>>;
+      readonly ringTimeoutMs: number;
+      readonly maxDurationMs: number;
+      readonly machineDetection?: MachineDetectionMode | undefined;
+      readonly digits?: string | undefined;
+    }
+  /** The queue of dials has come to this leg, or will not any more: `refused` says why. */
+  | { readonly type: 'dialTurn'; readonly leg: LegName; readonly waitedMs: number; readonly refused?: DialTurnRefusal }
+  /** Telnyx was asked for a leg whose dial has no known outcome. */
+  | { readonly type: 'legFound'; readonly leg: LegName; readonly search: LegSearch }
   /** `quietMs`: how long the leg's audio has been missing, for `noMedia`. */
   | { readonly type: 'timer'; readonly leg: LegName; readonly name: CallTimer; readonly quietMs?: number }
   | { readonly type: 'control'; readonly action: ControlAction; readonly by: string }
@@ -80,7 +136,14 @@ export type CallInput =
   /** Something in this call threw, or its inbox overflowed. */
   | { readonly type: 'fault'; readonly message: string };
 
+/** `timeout`: waited too long. `draining`: the gateway takes no new calls any more. */
+export type DialTurnRefusal = 'timeout' | 'draining';
+
 export type CallTimer =
+  | 'ring' // dialled, and neither answered nor given up in time
+  | 'lost' // the dial's outcome is unknown: ask Telnyx for the leg
+  | 'keys' // the keys after the answer were heard
+  | 'greeting' // an answering machine's greeting must be over
   | 'answer' // answer was accepted, call.answered is missing
   | 'start' // socket without `start`
   | 'media' // answered, or streaming_start sent, and no stream came up
@@ -93,17 +156,32 @@ export type CallTimer =
   | 'wrapUp' // the goodbye did not end the call in time
   | 'transfer' // neither bridged nor failed in time
   | 'bridge' // target answered, call.bridged is missing
+  | 'hold' // nobody took the call off hold
   | 'pair'; // one of a bridged pair ended, the other is still up
 
 /** A Telnyx command as the machine asks for it; the session adds ids, URL and client state. */
 export type CallCommand =
   /** `epoch` undefined: picked up without a stream. */
   | { readonly name: 'answer'; readonly epoch?: number }
+  /** `epoch` undefined: without a stream. `linkTo`: joins that leg's session. */
+  | {
+      readonly name: 'dial';
+      readonly to: string;
+      readonly from: string;
+      readonly timeoutSecs: number;
+      readonly timeLimitSecs: number;
+      readonly epoch?: number | undefined;
+      readonly linkTo?: LegName | undefined;
+      readonly machineDetection?: MachineDetectionMode | undefined;
+      readonly sendDigits?: string | undefined;
+    }
   | { readonly name: 'streamingStart'; readonly epoch: number }
   | { readonly name: 'reject'; readonly cause: 'CALL_REJECTED' | 'USER_BUSY' }
   | { readonly name: 'hangup' }
   | { readonly name: 'transfer'; readonly to: string; readonly timeoutSecs: number; readonly timeLimitSecs: number }
   | { readonly name: 'streamingStop' }
+  /** Puts two legs together that are up. */
+  | { readonly name: 'bridge'; readonly with: LegName }
   | { readonly name: 'speak'; readonly text: string }
   | { readonly name: 'sendDtmf'; readonly digits: string }
   /** Telnyx records the leg: a stereo WAV, ours on the right. */
@@ -114,12 +192,22 @@ export type CallCommand =
 export type CallEffect =
   | { readonly type: 'command'; readonly leg: LegName; readonly command: CallCommand; readonly tag?: string }
   | { readonly type: 'askStatus'; readonly leg: LegName }
+  /** Waits for a turn to dial; nobody is dialled within `afterMs`, which is what Telnyx asked for. */
+  | { readonly type: 'awaitTurn'; readonly leg: LegName; readonly afterMs: number }
+  /** Looks at Telnyx for a leg whose dial has no known outcome. */
+  | { readonly type: 'findLeg'; readonly leg: LegName }
   | { readonly type: 'closeMedia'; readonly leg: LegName; readonly code: number; readonly why: string }
   | { readonly type: 'setTimer'; readonly leg: LegName; readonly name: CallTimer; readonly ms: number }
   | { readonly type: 'cancelTimer'; readonly leg: LegName; readonly name: CallTimer }
   | { readonly type: 'event'; readonly event: CallEvent }
   /** Our own audio tracks start, stop, pause or go on. */
   | { readonly type: 'record'; readonly do: RecordingStep; readonly isSensitive: boolean }
+  /** The talk with an attended transfer's target begins, while its phone rings. */
+  | { readonly type: 'consult'; readonly leg: LegName; readonly target: string; readonly announce?: string }
+  /** To that talk, within the same step. */
+  | { readonly type: 'brief'; readonly leg: LegName; readonly input: BriefingInput }
+  /** The talk is over and its audio closed. */
+  | { readonly type: 'consultEnd'; readonly leg: LegName }
   /** To the dialogue machine, within the same step. */
   | { readonly type: 'dialogue'; readonly input: DialogueInput }
   /** The dialogue of this call ended; its providers are closed. All legs are down. Last effect of a call. */
@@ -153,15 +241,37 @@ export type CallEvent =
         readonly from: string;
         readonly to: string;
         readonly agent: string;
+        /** Of calls out that were given some. */
+        readonly metadata?: Readonly<Record<string, string>>;
       };
     }
   | { readonly type: 'call.answered'; readonly data: Readonly<Record<string, never>> }
   | {
       readonly type: 'call.updated';
-      readonly data: { readonly status: CallStatus; readonly stream?: 'up' | 'lost' | 'restored' };
+      readonly data: {
+        readonly status: CallStatus;
+        readonly stream?: 'up' | 'lost' | 'restored';
+        /** The caller was put on hold, or is back. */
+        readonly hold?: boolean;
+        readonly muted?: boolean;
+        readonly answeredBy?: AnsweredBy;
+      };
     }
-  | { readonly type: 'transfer.started'; readonly data: { readonly target: string } }
-  | { readonly type: 'transfer.ended'; readonly data: { readonly target: string; readonly outcome: string } }
+  | { readonly type: 'transfer.started'; readonly data: { readonly target: string; readonly mode?: TransferMode } }
+  /** What the target of an attended transfer was told before it decided. The caller did not hear it. */
+  | {
+      readonly type: 'transfer.briefed';
+      readonly data: {
+        readonly target: string;
+        readonly text: string;
+        readonly startMs: number;
+        readonly endMs: number;
+      };
+    }
+  | {
+      readonly type: 'transfer.ended';
+      readonly data: { readonly target: string; readonly outcome: TransferOutcome; readonly mode?: TransferMode };
+    }
   | { readonly type: 'dtmf.sent'; readonly data: { readonly digits: string } }
   | RecordingEvent
   | { readonly type: 'codec.mismatch'; readonly data: { readonly announced: string; readonly heard: string } }
@@ -172,6 +282,8 @@ export type CallEvent =
         readonly durationMs: number;
         readonly cause?: string;
         readonly sipCode?: string;
+        /** What `reason` does not say, in plain words. */
+        readonly detail?: string;
       };
     };
 

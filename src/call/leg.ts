@@ -1,5 +1,9 @@
+import { endConsultation } from './attended.ts';
+import { abandonDial, timeLimitSecs } from './dialling.ts';
+import { keysComeFirst, streamUp } from './first-keys.ts';
 import { isOver, isTarget, updateLeg, type CallDraft, type Leg } from './state.ts';
 import type { CallStatus, CallTimer, EndReason, LegName } from './inputs.ts';
+import { transferOver } from './transfer.ts';
 import type { CommandOutcome, LegStatus } from '../telnyx/commands.ts';
 
 /** Pauses before each streaming_start; their number is the number of tries (telnyx.md: up to 3). */
@@ -16,7 +20,7 @@ const STOPPED_MS = 1_000;
 const SPEAK_MS = 15_000;
 /** A target that answered is bridged within moments; if Telnyx does not say so, it is taken for bridged. */
 export const BRIDGE_MS: number = 3_000;
-const RING_SECONDS = 30;
+export const RING_SECONDS = 30;
 /** A transfer that Telnyx has said nothing about by then has failed. */
 export const TRANSFER_MS: number = (RING_SECONDS + 10) * 1000;
 const HANGUP_MS = 10_000;
@@ -25,8 +29,9 @@ const HANGUP_LOST_MS = 60_000;
 const STATUS_RETRY_MS = 5_000;
 
 const LEG_TIMERS: readonly CallTimer[] = [
+  ...(['ring', 'lost', 'keys', 'greeting'] as const),
   ...(['answer', 'start', 'media', 'noMedia', 'restore', 'speakEnd', 'hangup', 'status'] as const),
-  ...(['maxDuration', 'wrapUp', 'transfer', 'bridge', 'pair'] as const),
+  ...(['maxDuration', 'wrapUp', 'transfer', 'bridge', 'hold', 'pair'] as const),
 ];
 
 export function setTimer(d: CallDraft, leg: LegName, name: CallTimer, ms: number): void {
@@ -61,7 +66,7 @@ export function answer(d: CallDraft, leg: Leg): void {
 /** The far party is on the line: from the webhook, or because audio can only start after the answer. */
 export function onAnswered(d: CallDraft, leg: Leg): void {
   if (leg.answered || isOver(leg)) return;
-  cancelTimers(d, leg.name, ['answer']);
+  cancelTimers(d, leg.name, ['answer', 'ring', 'lost']);
   const next = updateLeg(d, leg.name, { answered: true, phase: 'answered' });
   if (isTarget(leg.name)) {
     setTimer(d, leg.name, 'bridge', BRIDGE_MS);
@@ -110,7 +115,7 @@ export function onMediaStarted(d: CallDraft, leg: Leg): void {
     type: 'event',
     event: { type: 'call.updated', data: { status: d.s.status, stream: restored ? 'restored' : 'up' } },
   });
-  d.fx.push({ type: 'dialogue', input: { type: 'streamUp', bytesPerMs: d.s.declared === 'L16' ? 32 : 8 } });
+  if (!keysComeFirst(d, leg)) d.fx.push({ type: 'dialogue', input: streamUp(d) });
 }
 
 /** The last message of a stream. Telnyx closes its socket next; if it does not, we do, and go on from there. */
@@ -193,7 +198,7 @@ export function startTransfer(d: CallDraft, leg: Leg, to: { readonly target: str
   updateLeg(d, leg.name, { phase: 'transferring' });
   cancelTimers(d, leg.name, ['noMedia', 'restore', 'media', 'start']);
   setStatus(d, 'transferring');
-  d.fx.push({ type: 'event', event: { type: 'transfer.started', data: { target: to.target } } });
+  d.fx.push({ type: 'event', event: { type: 'transfer.started', data: { target: to.target, mode: 'blind' } } });
   d.fx.push({
     type: 'command',
     leg: leg.name,
@@ -201,7 +206,7 @@ export function startTransfer(d: CallDraft, leg: Leg, to: { readonly target: str
       name: 'transfer',
       to: to.to,
       timeoutSecs: RING_SECONDS,
-      timeLimitSecs: Math.min(14_400, Math.max(30, Math.round(d.s.limits.maxDurationMs / 1000) + 30)),
+      timeLimitSecs: timeLimitSecs(d.s.limits.maxDurationMs),
     },
   });
   setTimer(d, leg.name, 'transfer', TRANSFER_MS);
@@ -221,12 +226,21 @@ export function speakAndHangUp(d: CallDraft, leg: Leg, text: string, reason: End
 export function hangUp(d: CallDraft, leg: Leg): void {
   if (isOver(leg)) return;
   cancelTimers(d, leg.name, LEG_TIMERS);
+  endConsultation(d, leg);
+  if (leg.callControlId === '') {
+    abandonDial(d, leg);
+    return;
+  }
   updateLeg(d, leg.name, { phase: 'ending' });
   sendHangup(d, leg);
 }
 
 /** Orders a leg down that is `ending`, perhaps not for the first time. */
 export function sendHangup(d: CallDraft, leg: Leg): void {
+  if (leg.callControlId === '') {
+    abandonDial(d, leg);
+    return;
+  }
   setTimer(d, leg.name, 'hangup', HANGUP_LOST_MS);
   d.fx.push({ type: 'command', leg: leg.name, command: { name: 'hangup' } });
 }
@@ -259,7 +273,9 @@ export function onLegEnded(d: CallDraft, leg: Leg): void {
   if (leg.phase === 'ended') return;
   cancelTimers(d, leg.name, LEG_TIMERS);
   updateLeg(d, leg.name, { phase: 'ended' });
+  endConsultation(d, leg);
   if (!isTarget(leg.name)) {
+    if (leg.phase !== 'bridged') transferOver(d, d.s.endReason === 'caller_hangup' ? 'caller_left' : 'cancelled');
     d.fx.push({ type: 'closeMedia', leg: leg.name, code: 1000, why: 'call ended' });
     d.fx.push({ type: 'dialogue', input: { type: 'close' } });
   }

@@ -1,8 +1,32 @@
 import { unreachable } from '../core/errors.ts';
 import type { DialogueSignal } from '../agent/dialogue/inputs.ts';
+import type { LegStatus } from '../telnyx/commands.ts';
 import type { TelnyxEvent } from '../telnyx/events.ts';
-import type { CallEffect, CallInput, ControlAction } from './inputs.ts';
+import type { CallEffect, CallInput, ControlAction, EndReason } from './inputs.ts';
+import {
+  consultedOutcome,
+  onAttendedRecovered,
+  onBridgeDone,
+  onBriefed,
+  onConsulted,
+  onConsultedWebhook,
+  startAttended,
+} from './attended.ts';
+import { onDetection, onGreetingTimer } from './answering-machine.ts';
+import {
+  learnIds,
+  notReached,
+  onDial,
+  onDialDone,
+  onDialRecovered,
+  onDialTurn,
+  onLegFound,
+  onProbed,
+  onRingTimeout,
+  PROBE,
+} from './dialling.ts';
 import { end, finishIfOver, onDrain, wrapUp } from './ending.ts';
+import { FIRST_KEYS, onKeysDone, onKeysSent } from './first-keys.ts';
 import {
   announceAnswer,
   answer,
@@ -25,9 +49,19 @@ import {
   startTransfer,
   TRANSFER_MS,
 } from './leg.ts';
-import { currentTarget, isOver, isTarget, talkingLeg, type CallDraft, type CallState, type Leg } from './state.ts';
+import {
+  currentTarget,
+  isConsulted,
+  isOver,
+  isTarget,
+  talkingLeg,
+  type CallDraft,
+  type CallState,
+  type Leg,
+} from './state.ts';
+import { beginHold, endHold } from './hold.ts';
 import { isRecordCommand, onRecordDone, onRecordSignal } from './recording.ts';
-import { joinTarget, onBridged, outcomeOf, transferFailed } from './transfer.ts';
+import { joinTarget, onBridged, onTargetSearched, onTransferTimeout, outcomeOf, transferFailed } from './transfer.ts';
 
 export interface CallStep {
   readonly state: CallState;
@@ -57,7 +91,15 @@ function handle(
     onWebhook(d, input.leg, leg, input.event);
     return;
   }
-  if (!leg) return;
+  if (input.type === 'dial') {
+    onDial(d, input);
+    return;
+  }
+  if (!leg) {
+    if (input.type === 'legFound') onTargetSearched(d, input.leg, input.search);
+    return;
+  }
+  if (input.type !== 'signal' && isConsulted(leg) && onConsulted(d, leg, input)) return;
   switch (input.type) {
     case 'mediaOpened':
       if (input.epoch === leg.epoch) onMediaOpened(d, leg);
@@ -86,8 +128,18 @@ function handle(
     case 'commandDone':
       onCommandDone(d, leg, input);
       return;
+    case 'dialTurn':
+      onDialTurn(d, leg, input);
+      return;
+    case 'legFound':
+      onLegFound(d, leg, input.search);
+      return;
     case 'legStatus':
       onStatus(d, leg, input.status);
+      // So long after the last ring a leg that is up was answered, and nobody told us.
+      if (d.s.transfer?.asked !== undefined && currentTarget(d.s)?.name === leg.name && isUp(leg, input.status)) {
+        onBridged(d);
+      }
       if (isTarget(leg.name) && !isOver(leg) && leg.phase !== 'bridged' && d.s.legs[leg.name]?.phase === 'ended') {
         transferFailed(d, 'failed');
       }
@@ -119,7 +171,8 @@ function handle(
   }
 }
 
-function onWebhook(d: CallDraft, name: Leg['name'], known: Leg | undefined, event: TelnyxEvent): void {
+function onWebhook(d: CallDraft, name: Leg['name'], leg: Leg | undefined, event: TelnyxEvent): void {
+  const known = leg && learnIds(d, leg, event);
   if (!known) {
     // Telnyx' webhooks overtake each other: any of them may be the first we hear of a target.
     if (event.type === 'call.initiated' || isTarget(name)) onInitiated(d, name, event);
@@ -127,6 +180,7 @@ function onWebhook(d: CallDraft, name: Leg['name'], known: Leg | undefined, even
     if (joined && event.type !== 'call.initiated') onWebhook(d, name, joined, event);
     return;
   }
+  if (isConsulted(known) && onConsultedWebhook(d, known, event)) return;
   switch (event.type) {
     case 'call.initiated':
       return; // a repeat
@@ -142,6 +196,10 @@ function onWebhook(d: CallDraft, name: Leg['name'], known: Leg | undefined, even
       return;
     case 'streaming.failed':
       if (!isTarget(name)) onStreamFailed(d, known);
+      return;
+    case 'call.machine.detection.ended':
+    case 'call.machine.greeting.ended':
+      if (!isTarget(name)) onDetection(d, known, event);
       return;
     case 'call.speak.ended':
       if (known.phase === 'speaking') hangUp(d, known);
@@ -182,14 +240,20 @@ function onHangup(d: CallDraft, leg: Leg, event: Extract<TelnyxEvent, { type: 'c
   if (!isTarget(leg.name)) {
     d.s.hangupCause = event.cause;
     d.s.sipCode = event.sipCode;
-    d.s.endReason ??=
-      leg.phase === 'bridged' ? 'transferred' : event.cause === 'time_limit' ? 'max_duration' : 'caller_hangup';
+    d.s.endReason ??= endReasonOf(leg, event);
   }
   const reached = leg.phase === 'bridged';
+  const step = d.s.transfer?.attended?.step;
   // A target we hung up ourselves belongs to a transfer that has failed already.
   const awaited = isTarget(leg.name) && !isOver(leg) && currentTarget(d.s)?.name === leg.name;
   onLegEnded(d, leg);
-  if (awaited && !reached && d.s.transfer) transferFailed(d, outcomeOf(event));
+  if (awaited && !reached && d.s.transfer) transferFailed(d, consultedOutcome(leg, step) ?? outcomeOf(event));
+}
+
+function endReasonOf(leg: Leg, event: Extract<TelnyxEvent, { type: 'call.hangup' }>): EndReason {
+  if (leg.phase === 'bridged') return 'transferred';
+  if (leg.name === 'callee' && !leg.answered) return notReached(event);
+  return event.cause === 'time_limit' ? 'max_duration' : 'caller_hangup';
 }
 
 function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type: 'commandDone' }>): void {
@@ -198,7 +262,16 @@ function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type:
     onHangupDone(d, leg, outcome);
     return;
   }
-  if (name === 'sendDtmf' && input.tag !== undefined) {
+  if (name === 'bridge') {
+    onBridgeDone(d, outcome);
+    return;
+  }
+  if (name === 'dial') {
+    onDialDone(d, leg, outcome);
+    return;
+  }
+  if (input.tag === FIRST_KEYS) onKeysSent(d, leg, outcome);
+  else if (name === 'sendDtmf' && input.tag !== undefined) {
     d.fx.push({
       type: 'dialogue',
       input: {
@@ -211,6 +284,10 @@ function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type:
   }
   if (isRecordCommand(name) && (outcome.ok || outcome.kind !== 'gone')) {
     onRecordDone(d, leg, name, outcome, input.tag);
+    return;
+  }
+  if (input.tag === PROBE && (outcome.ok || outcome.kind !== 'gone')) {
+    onProbed(d, leg, outcome);
     return;
   }
   if (outcome.ok) return;
@@ -255,6 +332,18 @@ function onCommandDone(d: CallDraft, leg: Leg, input: Extract<CallInput, { type:
 function onTimer(d: CallDraft, leg: Leg, input: Extract<CallInput, { type: 'timer' }>): void {
   if (leg.phase === 'ended') return;
   switch (input.name) {
+    case 'ring':
+      onRingTimeout(d, leg);
+      return;
+    case 'lost':
+      d.fx.push({ type: 'findLeg', leg: leg.name });
+      return;
+    case 'keys':
+      onKeysDone(d, leg);
+      return;
+    case 'greeting':
+      onGreetingTimer(d, leg);
+      return;
     case 'answer':
       if (!leg.answered && !isOver(leg)) end(d, 'error');
       return;
@@ -286,7 +375,10 @@ function onTimer(d: CallDraft, leg: Leg, input: Extract<CallInput, { type: 'time
       end(d, d.s.endReason ?? 'error');
       return;
     case 'transfer':
-      transferFailed(d, 'no_answer');
+      onTransferTimeout(d, leg);
+      return;
+    case 'hold':
+      endHold(d, leg);
       return;
     case 'bridge':
       if (d.s.transfer) onBridged(d);
@@ -311,8 +403,17 @@ function onControl(d: CallDraft, leg: Leg, action: ControlAction): void {
     case 'hangup':
       end(d, 'api_hangup');
       return;
+    case 'transferCancel':
+      transferFailed(d, 'cancelled');
+      return;
+    case 'hold':
+      beginHold(d, leg, action.music);
+      return;
+    case 'resume':
+      endHold(d, leg);
+      return;
     case 'transfer':
-      if (leg.phase !== 'streaming') return;
+      if (leg.phase !== 'streaming' || d.s.transfer || d.s.hold) return;
       d.s.ordered = [...(d.s.ordered ?? []), action.to];
       d.fx.push({
         type: 'dialogue',
@@ -321,14 +422,21 @@ function onControl(d: CallDraft, leg: Leg, action: ControlAction): void {
           target: action.target,
           to: action.to,
           ...(action.message === undefined ? {} : { message: action.message }),
+          ...(action.mode === undefined ? {} : { mode: action.mode }),
+          ...(action.announce === undefined ? {} : { announce: action.announce }),
         },
       });
       return;
     case 'dtmf':
-      if (leg.answered && !isOver(leg)) sendDtmf(d, leg, action.digits);
+      if (leg.phase === 'streaming')
+        d.fx.push({ type: 'dialogue', input: { type: 'sendKeys', digits: action.digits } });
       return;
     case 'say':
       d.fx.push({ type: 'dialogue', input: { type: 'say', text: action.text, interrupt: action.interrupt } });
+      return;
+    case 'play':
+    case 'mute':
+      if (leg.phase === 'streaming') d.fx.push({ type: 'dialogue', input: action });
       return;
     case 'record':
       d.fx.push({ type: 'dialogue', input: { type: 'record', do: action.do } });
@@ -355,10 +463,17 @@ function onSignal(d: CallDraft, leg: Leg, signal: DialogueSignal): void {
       return;
     case 'transfer':
       if (isOver(leg) || leg.phase === 'bridged' || leg.phase === 'speaking' || d.s.transfer) return;
-      startTransfer(d, leg, signal);
+      if (signal.mode === 'attended') startAttended(d, leg, signal);
+      else startTransfer(d, leg, signal);
+      return;
+    case 'briefed':
+      onBriefed(d, signal);
       return;
     case 'dtmf':
       sendDtmf(d, leg, signal.digits, signal.toolCallId);
+      return;
+    case 'muted':
+      d.fx.push({ type: 'event', event: { type: 'call.updated', data: { status: d.s.status, muted: signal.on } } });
       return;
     case 'record':
       onRecordSignal(d, leg, signal);
@@ -371,19 +486,31 @@ function onSignal(d: CallDraft, leg: Leg, signal: DialogueSignal): void {
   }
 }
 
+function isUp(leg: Leg, status: LegStatus): boolean {
+  return !isOver(leg) && leg.phase !== 'bridged' && status.known && status.isAlive;
+}
+
 /** After a restart: what was ringing is answered, what was talking gets a new stream. */
 function onRecovered(d: CallDraft, leg: Leg): void {
+  if (leg.callControlId === '' && leg.phase === 'ending') {
+    onDialRecovered(d, leg);
+    return;
+  }
   if (isOver(leg) || leg.phase === 'bridged') return; // what Telnyx says about each leg comes next
   if (!leg.answered) {
-    answer(d, leg);
+    if (leg.name === 'callee') onDialRecovered(d, leg);
+    else answer(d, leg);
     return;
   }
   if (d.s.answeredAt === undefined) announceAnswer(d);
   setTimer(d, leg.name, 'maxDuration', d.s.limits.maxDurationMs);
+  if (d.s.hold) endHold(d, leg);
+  if (d.s.transfer?.attended) onAttendedRecovered(d, leg);
   if (!d.s.transfer) {
     restore(d, leg);
     return;
   }
+  if (d.s.transfer.attended) return;
   // Whether the target was reached meanwhile is unknown; Telnyx' webhooks or the timers will tell.
   setTimer(d, leg.name, 'transfer', TRANSFER_MS);
   const target = currentTarget(d.s);

@@ -1,6 +1,7 @@
 import type { DialogueEffect, DialogueInput } from '../agent/dialogue/inputs.ts';
 import type { PlayoutView } from '../agent/dialogue/state.ts';
 import type { AudioFormat } from '../audio/format.ts';
+import { builtInHoldMusic, HoldLoop } from '../audio/hold-music.ts';
 import type { Log } from '../core/log.ts';
 import type { JournalData } from '../journal/format.ts';
 import { DigitMerge } from './digits.ts';
@@ -10,6 +11,7 @@ import type { CallPorts } from './ports.ts';
 import { ProviderDesk, type ProviderEffect } from './provider-desk.ts';
 import type { Recorder } from './recorder.ts';
 import { followStep, recordingBeep } from './recording-steps.ts';
+import type { Sounds } from './sounds.ts';
 import { WireOrder } from './wire-order.ts';
 
 /** The session as one of its parties sees it. */
@@ -33,16 +35,13 @@ export interface PartyOptions {
   /** Agent audio as it goes onto the wire. */
   readonly outbound: AudioFormat;
   readonly language: string;
-  readonly ports: Pick<CallPorts, 'clock' | 'providers' | 'l16ByteOrder'>;
+  readonly ports: Pick<CallPorts, 'clock' | 'providers' | 'l16ByteOrder' | 'sounds' | 'holdMusic'>;
   readonly recorder: Recorder;
   readonly host: PartyHost;
   readonly log: Log;
 }
 
-type PlayEffect = Extract<
-  DialogueEffect,
-  { type: 'playBegin' | 'playBeep' | 'playEnd' | 'playPause' | 'playResume' | 'playDrop' }
->;
+type PlayEffect = Extract<DialogueEffect, { type: `play${string}` | 'musicStart' | 'musicStop' }>;
 
 /** What a party carries out itself. */
 export type PartyEffect = PlayEffect | ProviderEffect | Extract<CallEffect, { type: 'closeMedia' | 'record' }>;
@@ -57,6 +56,8 @@ export class Party {
   readonly #host: PartyHost;
   readonly #outbound: AudioFormat;
   readonly #desk: ProviderDesk;
+  readonly #sounds: Sounds | undefined;
+  readonly #music: Int16Array | undefined;
   readonly #digits = new DigitMerge();
   readonly #log: Log;
 
@@ -65,7 +66,9 @@ export class Party {
     this.leg = leg;
     this.#host = host;
     this.#outbound = outbound;
+    this.#sounds = ports.sounds;
     this.#log = log;
+    this.#music = ports.holdMusic;
     const order = outbound.codec === 'L16' ? new WireOrder(ports.l16ByteOrder) : undefined;
     this.media = new MediaLeg(leg, outbound, this.#mediaSink(), options.recorder, order, log);
     this.#desk = new ProviderDesk(ports.providers, {
@@ -92,12 +95,23 @@ export class Party {
       case 'record':
         followStep(this.media.recorder, effect, t);
         return;
+      case 'musicStart':
+        playout.music(new HoldLoop(this.#music ?? builtInHoldMusic(), this.#outbound), t);
+        return;
+      case 'musicStop':
+        playout.fade(t);
+        return;
       case 'playBegin':
         playout.begin(effect.turn);
         return;
       case 'playBeep':
         playout.write(recordingBeep(this.#outbound));
         return;
+      case 'playSound': {
+        const audio = this.#sounds?.audio(effect.sound, this.#outbound);
+        if (audio) playout.write(audio);
+        return;
+      }
       case 'playEnd':
         playout.end();
         playout.advance(t);

@@ -34,6 +34,13 @@ export interface PlayoutOptions {
   readonly leadMs?: number;
 }
 
+/** Audio without an end, by its bytes. */
+export interface EndlessAudio {
+  read(from: number, to: number): Uint8Array;
+  /** The rest of it from `from` on when it is to stop: some hundred milliseconds that die away. */
+  fadeOut(from: number): Uint8Array;
+}
+
 const LEAD_MS = 200;
 const MARK_EVERY_MS = 400;
 /** A final mark that is not back this long after the audio must have ended is taken as played. */
@@ -51,6 +58,8 @@ export class Playout {
   readonly #options: Required<PlayoutOptions>;
   #turn = 0;
   #audio = new Uint8Array(0);
+  /** Plays instead of `#audio`. */
+  #endless: EndlessAudio | undefined;
   #written = 0;
   #ended = false;
   #state: 'idle' | 'playing' | 'paused' = 'idle';
@@ -83,12 +92,34 @@ export class Playout {
 
   begin(turn: number): void {
     this.#turn = turn;
+    this.#endless = undefined;
     this.#written = 0;
     this.#ended = false;
     this.#state = 'playing';
     this.#sent = this.#marked = this.#runByte = this.#heardByte = this.#reported = 0;
     this.#runAt = this.#heardAt = Number.NaN;
     this.#firstSentAt = this.#firstPlayedAt = undefined;
+  }
+
+  /** Plays music until {@link fade}, {@link drop} or the next turn. It is turn 0, which is nobody's. */
+  music(audio: EndlessAudio, t: number): void {
+    this.drop(t);
+    this.begin(0);
+    this.#endless = audio;
+    this.#written = Infinity;
+    this.advance(t);
+  }
+
+  /** The music dies away. */
+  fade(t: number): void {
+    const music = this.#endless;
+    if (!music) return;
+    const rest = music.fadeOut(this.#atEar(t));
+    this.drop(t);
+    this.begin(0);
+    this.write(rest);
+    this.end();
+    this.advance(t);
   }
 
   /** @returns how many bytes were taken; the rest is beyond the cap of a turn. */
@@ -139,6 +170,7 @@ export class Playout {
     this.#settle(t);
     if (this.#state === 'playing') this.#clear();
     this.#state = 'idle';
+    this.#endless = undefined;
   }
 
   /** Sends every frame whose time has come, and ends the turn when its end must have been heard. */
@@ -153,7 +185,7 @@ export class Playout {
       }
       const due = this.#runAt + (this.#sent - this.#runByte) / bytesPerMs - leadMs;
       if (due > t) break;
-      this.#sink.frame(this.#audio.subarray(this.#sent, this.#sent + frameBytes));
+      this.#sink.frame(this.#read(this.#sent, this.#sent + frameBytes));
       this.#sent += frameBytes;
       if (this.#sent - this.#marked >= MARK_EVERY_MS * bytesPerMs) this.#mark();
     }
@@ -260,7 +292,7 @@ export class Playout {
     const fromByte = this.#reported;
     if (byte <= fromByte) return;
     const place = { turn: this.#turn, fromByte, inRun: fromByte - this.#runByte, markedAt };
-    this.#sink.heard(this.#audio.subarray(fromByte, byte), place);
+    this.#sink.heard(this.#read(fromByte, byte), place);
     this.#reported = byte;
   }
 
@@ -284,6 +316,10 @@ export class Playout {
     this.#report(this.#sent);
     this.#state = 'idle';
     this.#sink.played(this.#turn, by);
+  }
+
+  #read(from: number, to: number): Uint8Array {
+    return this.#endless?.read(from, to) ?? this.#audio.subarray(from, to);
   }
 
   #reserve(bytes: number): void {

@@ -3,10 +3,13 @@ import type { Log } from '../core/log.ts';
 import type { Redactor } from '../core/redaction.ts';
 import type { EndRecord, JournalRecord } from '../journal/format.ts';
 import type { LlmProvider, SttProvider, TtsProvider } from '../providers/ports.ts';
+import type { Tool } from '../tools/tool.ts';
 import type { TelnyxApi } from '../telnyx/commands.ts';
 import type { DialGate } from './destinations.ts';
 import type { LegName, PublicEvent } from './inputs.ts';
+import type { DialTurns } from './dial-queue.ts';
 import type { CallObserver } from './observer.ts';
+import type { Sounds } from './sounds.ts';
 import type { Wheel } from './wheel.ts';
 
 /** The journal of one call. */
@@ -37,7 +40,15 @@ export interface CallPorts {
   /** Sees what the journal sees; must not throw (see `observers`). */
   readonly observer?: CallObserver | undefined;
   readonly providers: AgentProviders;
+  /** The operator's own tools, as they stand when the call begins. */
+  readonly tools?: readonly Tool[];
   readonly l16ByteOrder: 'auto' | 'little' | 'big';
+  /** What callers hear on hold, mono at 8 kHz; built-in music when left out. */
+  readonly holdMusic?: Int16Array | undefined;
+  /** Whose turn it is to dial a call out. */
+  readonly dials: DialTurns;
+  /** What may be played to callers. */
+  readonly sounds?: Sounds | undefined;
   /** Every leg that is dialled passes here first. */
   readonly destinations: DialGate;
   /** Makes the stream URL of `token` reachable for this leg and stream; replaces the leg's earlier token. */

@@ -3,7 +3,15 @@ import type { AudioFormat } from '../audio/format.ts';
 import { bytesPerMs } from '../audio/format.ts';
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
-import type { LlmGeneration, ProviderFailure, SttEvent, SttStream, TtsEvent, TtsSession } from '../providers/ports.ts';
+import type {
+  LlmGeneration,
+  LlmRequest,
+  ProviderFailure,
+  SttEvent,
+  SttStream,
+  TtsEvent,
+  TtsSession,
+} from '../providers/ports.ts';
 import { EarMemory } from './ear-memory.ts';
 import type { AgentProviders } from './ports.ts';
 
@@ -198,7 +206,7 @@ export class ProviderDesk {
     const number = effect.generation;
     this.#forgetThought();
     try {
-      const generation = this.#providers.llm.generate({ messages: effect.messages, tools: effect.tools }, (event) => {
+      const generation = this.#providers.llm.generate(requestOf(effect), (event) => {
         if (!this.#closed) this.#sink.input({ type: 'llm', generation: number, event });
       });
       this.#thought = { number, generation };
@@ -237,6 +245,10 @@ export class ProviderDesk {
     speaking.begun = true;
     this.#sink.audio(speaking.utterance, speaking.turn, event.bytes, first);
   }
+}
+
+function requestOf({ messages, tools, document }: Extract<ProviderEffect, { type: 'llmStart' }>): LlmRequest {
+  return { messages, tools, ...(document && { document }) };
 }
 
 /** Runs what has no outcome that matters: an adapter that throws at its end has ended. */

@@ -1,8 +1,10 @@
+import type { BriefingInput } from '../agent/briefing/state.ts';
 import type { DialogueEffect, DialogueInput } from '../agent/dialogue/inputs.ts';
 import { KEY, type KeyLane, type Redactor, type TextLane, type TextStream } from '../core/redaction.ts';
 import type { JournalData } from '../journal/format.ts';
 import type { LlmEvent, SttEvent, TimedWord, TtsEvent } from '../providers/ports.ts';
 import type { AnyEffect, CallInput, PublicEvent } from './inputs.ts';
+import type { RunBriefing } from './machines.ts';
 
 /** Stands where a text is not kept because the agent says `"transcripts": false`. */
 const NOT_KEPT = '•••';
@@ -14,6 +16,8 @@ export interface RecordLinesOptions {
   readonly keepTexts: boolean;
   /** Are the keys that are pressed now nobody's business? */
   readonly digitsAreSensitive: () => boolean;
+  /** And what the caller says? */
+  readonly wordsAreSensitive: () => boolean;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -49,10 +53,14 @@ export class RecordLines {
   }
 
   /** An input as the journal keeps it. @param t the call's logical milliseconds */
-  input(input: CallInput | DialogueInput, t: number): JournalData {
+  input(input: CallInput | DialogueInput | BriefingInput, t: number): JournalData {
     switch (input.type) {
-      case 'stt':
-        return this.#line({ ...input, event: this.#stt(input.event) });
+      case 'stt': {
+        const event = this.#stt(input.event);
+        return this.#line({ ...input, event: this.#options.wordsAreSensitive() ? hideTexts(event) : event });
+      }
+      case 'control':
+        return this.#line({ ...(this.#walk(input, '') as typeof input), action: this.#keysOut(input.action) });
       case 'llm':
         return this.#line({ ...input, event: this.#llm(input.generation, input.event) });
       case 'tts':
@@ -80,7 +88,7 @@ export class RecordLines {
    * An effect as the journal keeps it. A request to the model is kept as its size: its messages are the history, which the
    * turns before it already tell.
    */
-  effect(effect: AnyEffect | DialogueEffect): JournalData {
+  effect(effect: AnyEffect | DialogueEffect | RunBriefing): JournalData {
     switch (effect.type) {
       case 'llmStart':
         return {
@@ -91,6 +99,13 @@ export class RecordLines {
         };
       case 'llmAbort':
         return this.#line({ ...effect, ...this.#rest(this.#generations, effect.generation, true) });
+      case 'collected':
+        return this.#line({
+          ...effect,
+          outcome: 'digits' in effect.outcome ? { ...effect.outcome, digits: this.#entry(effect) } : effect.outcome,
+        });
+      case 'command':
+        return this.#line({ ...(this.#walk(effect, '') as typeof effect), command: this.#keysOut(effect.command) });
       case 'ttsCancel': {
         const [running] = this.#utterances.keys();
         return this.#line({ ...effect, ...this.#rest(this.#utterances, running, true) });
@@ -118,9 +133,28 @@ export class RecordLines {
         return { ...event, data: { ...event.data, heard: this.#agent.cut(event.data.heard) } };
       case 'dtmf.received':
         return { ...event, data: { ...event.data, digit: this.#key('event', event.data.digit, t) } };
+      case 'dtmf.sent':
+        return { ...event, data: this.#keysOut(event.data) };
+      case 'tool.called': {
+        const shown = this.#walk(event, '') as typeof event;
+        if (event.data.name !== 'send_dtmf' || !this.#options.digitsAreSensitive()) return shown;
+        return { ...shown, data: { ...shown.data, arguments: JSON.stringify({ digits: KEY }) } };
+      }
       default:
         return this.#walk(event, '') as PublicEvent;
     }
+  }
+
+  /** Keys that we press: covered one by one where keys are nobody's business; what is waited between them is not. */
+  #keysOut<T extends object>(keys: T): T {
+    const shown = this.#walk(keys, '') as T;
+    if (!('digits' in keys) || typeof keys.digits !== 'string' || !this.#options.digitsAreSensitive()) return shown;
+    return { ...shown, digits: keys.digits.replace(/[^wW]/g, KEY) };
+  }
+
+  #entry({ isSensitive, outcome }: Extract<DialogueEffect, { type: 'collected' }>): string {
+    const digits = 'digits' in outcome ? outcome.digits : '';
+    return isSensitive ? KEY.repeat(digits.length) : this.#options.redactor.text(digits);
   }
 
   #stt(event: SttEvent): Fields {
@@ -144,6 +178,9 @@ export class RecordLines {
     if (event.type === 'llmDelta') {
       const stream = opened(this.#generations, generation, () => this.#options.redactor.stream(this.#thought));
       return { ...event, text: stream.push(event.text) };
+    }
+    if (event.type === 'llmToolCall' && event.call.name === 'send_dtmf' && this.#options.digitsAreSensitive()) {
+      return { ...event, call: { ...event.call, arguments: JSON.stringify({ digits: KEY }) } };
     }
     const done = this.#walk(event, '') as Fields;
     const isOver = event.type === 'llmDone' || event.type === 'llmFailed';

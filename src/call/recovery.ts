@@ -1,12 +1,16 @@
 import { fixedLines } from '../agent/lines.ts';
+import type { AgentConfig } from '../agent/options.ts';
 import type { Journal } from '../journal/reader.ts';
 import type { Log } from '../core/log.ts';
-import type { TelnyxApi } from '../telnyx/commands.ts';
+import { objectOf } from '../telnyx/json-fields.ts';
+import type { LegStatus, TelnyxApi } from '../telnyx/commands.ts';
 import { foldFacts, type CallFacts } from './facts.ts';
+import type { EndReason } from './inputs.ts';
+import { dialState, type DialInput } from './outbound-call.ts';
 import type { CallPorts } from './ports.ts';
 import { fallbackOf, type CallRegistry, type ReadyAgent } from './registry.ts';
 import { Session } from './session.ts';
-import type { CallState } from './state.ts';
+import type { CallState, DialState } from './state.ts';
 
 export interface RecoveryOptions {
   readonly log: Log;
@@ -32,18 +36,23 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
   const agent = options.agents.get(facts.agent);
   const log = options.log.child({ callId });
   const talking = facts.legs['caller'] ?? facts.legs['callee'];
-  const up = Object.values(facts.legs).filter((leg) => leg.phase !== 'ended');
+  const live = Object.values(facts.legs).filter((leg) => leg.phase !== 'ended');
+  // What was dialled and has no name at Telnyx yet is looked for by the call itself.
+  const nameless = live.some((leg) => leg.callControlId === '');
+  const up = live.filter((leg) => leg.callControlId !== '');
   const statuses = await Promise.all(
     up.map(async (leg) => ({ leg: leg.name, status: await options.telnyx.status(leg.callControlId) })),
   );
-  const status = statuses.find((one) => one.leg === talking?.name)?.status ?? { known: true, isAlive: false };
+  const status: LegStatus =
+    statuses.find((one) => one.leg === talking?.name)?.status ??
+    (nameless ? { known: false, message: 'dialled, and not named yet' } : { known: true, isAlive: false });
   const alive = !status.known || status.isAlive;
-  // Without its agent the call cannot go on: it is ended properly.
-  const canGoOn = alive && agent !== undefined;
+  // Without its agent the call cannot go on: it is ended properly. Nor does one with an answering machine, whose beep is past.
+  const canGoOn = alive && agent !== undefined && facts.answeredBy !== 'machine';
   const config = agent?.config ?? [...options.agents.values()][0]?.config;
   if (!config) throw new Error('recovery needs at least one agent');
   const elapsed = facts.answeredAt === undefined ? 0 : facts.t - facts.answeredAt + options.wallSince(journal, facts);
-  const maxDurationMs = agent?.limits.maxDurationMs ?? 3_600_000;
+  const maxDurationMs = facts.dial?.maxDurationMs ?? agent?.limits.maxDurationMs ?? 3_600_000;
   const state: CallState = {
     direction: facts.direction,
     from: facts.from,
@@ -54,17 +63,20 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
     failureLine: fixedLines(config.language).failure,
     declared: options.codec === 'L16' ? 'L16' : facts.declared,
     overflow: false,
-    fallback: agent ? fallbackOf(agent.config) : undefined,
+    fallback: agent && !facts.dial ? fallbackOf(agent.config) : undefined,
+    ...(facts.dial ? { dial: recoveredDial(facts.dial, facts, config), metadata: facts.dial.metadata } : {}),
     legs: facts.legs,
     transfer: facts.transfer,
+    hold: facts.hold,
     answeredAt: facts.answeredAt,
-    endReason: canGoOn && talking?.phase !== 'ending' ? facts.endReason : (facts.endReason ?? 'crash_recovered'),
+    endReason: canGoOn && talking?.phase !== 'ending' ? facts.endReason : (facts.endReason ?? reasonOf(facts)),
     hangupCause: undefined,
     sipCode: undefined,
     finished: false,
   };
   // Whether Telnyx got our answer is unknown: it is repeated under its first id and with its first stream URL.
   const answering = talking?.phase === 'answering' && facts.idCounts['command'] === 1;
+  const bridging = facts.transfer?.attended?.step === 'bridging' && lastCommand(journal) === 'bridge';
   const session = new Session({
     callId,
     seed,
@@ -77,10 +89,11 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
       turn: facts.turn,
       recorded: facts.recorded,
       recording: facts.recording,
+      muted: facts.muted,
       seq: facts.seq,
       t: facts.t,
       samples: facts.samples,
-      idCounts: answering ? {} : facts.idCounts,
+      idCounts: answering ? {} : bridging ? lastOneAgain(facts.idCounts) : facts.idCounts,
     },
   });
   options.registry.adopt(session);
@@ -103,4 +116,24 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
   // Whatever of it is still up goes down.
   session.post({ type: 'drain', now: true });
   return 'ended';
+}
+
+function reasonOf(facts: CallFacts): EndReason {
+  return facts.answeredBy === 'machine' ? 'machine' : 'crash_recovered';
+}
+
+/** Keys are not pressed again. */
+function recoveredDial(dial: DialInput, facts: CallFacts, config: AgentConfig): DialState {
+  const state = dialState(dial, config.voicemail !== undefined);
+  return { ...state, isRecovered: true, answeredBy: facts.answeredBy, ...(facts.keysSent ? { keys: 'done' } : {}) };
+}
+
+/** Whether Telnyx got our last command is unknown: it is repeated under its first id. */
+function lastOneAgain(counts: CallFacts['idCounts']): CallFacts['idCounts'] {
+  return { ...counts, command: Math.max(0, (counts['command'] ?? 0) - 1) };
+}
+
+function lastCommand({ records }: Journal): unknown {
+  const last = records.findLast((record) => record.k === 'fx' && record.d.type === 'command');
+  return last?.k === 'fx' ? objectOf(last.d['command'])['name'] : undefined;
 }

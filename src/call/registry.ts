@@ -1,16 +1,19 @@
 import { randomSeed, createIds } from '../core/ids.ts';
 import { maskNumber, type Log } from '../core/log.ts';
 import type { Clock } from '../core/clock.ts';
+import { LandlineError } from '../core/errors.ts';
 import type { AgentConfig } from '../agent/options.ts';
 import { fixedLines } from '../agent/lines.ts';
 import type { TelnyxApi } from '../telnyx/commands.ts';
 import type { TelnyxEvent } from '../telnyx/events.ts';
 import type { LegName } from './inputs.ts';
+import { dialInput, outboundState, type OutboundCall } from './outbound-call.ts';
 import type { CallPorts } from './ports.ts';
 import { callerOf } from './callers.ts';
 import { route, type RejectReason } from './route.ts';
 import type { Routing } from './routing.ts';
 import { Session, type SessionOptions } from './session.ts';
+import { readLegState } from './telnyx-command.ts';
 import { declaredCodec, type CallLimits } from './state.ts';
 
 /** An agent ready to take calls. */
@@ -74,7 +77,9 @@ export class CallRegistry {
   get full(): boolean {
     let talking = 0;
     for (const { state, talkingLeg } of this.#sessions.values()) {
-      if (!state.overflow && talkingLeg?.phase !== 'bridged') talking++;
+      // Who waits for a turn to dial takes nothing from anybody yet.
+      const isIdle = talkingLeg?.phase === 'bridged' || talkingLeg?.phase === 'queued';
+      if (!state.overflow && !isIdle) talking++;
     }
     return talking >= this.#options.maxConcurrentCalls;
   }
@@ -107,6 +112,16 @@ export class CallRegistry {
     return this.#find(event)?.session.callId;
   }
 
+  /** Begins a call out; {@link Dialer} has checked everything. */
+  dial(call: OutboundCall): Session {
+    const agent = this.#options.agents.get(call.agent);
+    if (!agent) throw new LandlineError('internal_error', 'a call out needs an agent');
+    const state = outboundState(call, agent, this.#options.codec);
+    const session = this.#begin({ callId: call.callId, seed: randomSeed(), config: agent.config, state });
+    session.post(dialInput(call));
+    return session;
+  }
+
   /** Makes `token` good for one upgrade; the leg's earlier tokens are void. */
   expectMedia(token: string, ticket: MediaTicket): void {
     for (const [old, { session, leg }] of this.#tickets) {
@@ -129,6 +144,8 @@ export class CallRegistry {
 
   forget(session: Session): void {
     this.#sessions.delete(session.callId);
+    // A leg of it may still come up, with nothing but our own mark on it.
+    if (session.state.direction === 'outbound') this.#bury(session.callId);
     for (const [token, ticket] of this.#tickets) if (ticket.session === session) this.#tickets.delete(token);
     for (const leg of Object.values(session.state.legs)) {
       this.#bury(leg.callControlId);
@@ -142,6 +159,8 @@ export class CallRegistry {
       const leg = session.legOf(event.callControlId, event.callLegId);
       if (leg) return { session, leg };
     }
+    const dialled = this.#dialled(event);
+    if (dialled) return dialled;
     if (event.callSessionId === undefined || !tellsOfTarget(event) || this.#isOver(event)) return undefined;
     for (const session of this.#sessions.values()) {
       if (!Object.values(session.state.legs).some((leg) => leg.callSessionId === event.callSessionId)) continue;
@@ -149,6 +168,22 @@ export class CallRegistry {
       if (event.type !== 'call.hangup' || session.state.transfer) return { session, leg: session.nextTargetName() };
     }
     return undefined;
+  }
+
+  /** A leg that we have dialled and whose ids we do not know yet, by the mark that we gave it. */
+  #dialled(event: TelnyxEvent): { session: Session; leg: LegName } | undefined {
+    const mark = readLegState(event.clientState);
+    const session = mark && this.#sessions.get(mark.call);
+    const leg = mark && session?.state.legs[mark.leg];
+    if (!session || leg?.callControlId !== '' || this.#isOver(event)) return undefined;
+    return { session, leg: leg.name };
+  }
+
+  /** Is this a leg that we have dialled, of a call that has another one by that name or is over? */
+  #isDouble(event: TelnyxEvent): boolean {
+    const mark = readLegState(event.clientState);
+    if (!mark || !tellsOfTarget(event)) return false;
+    return this.#isBuried(mark.call) || this.#sessions.get(mark.call)?.state.legs[mark.leg] !== undefined;
   }
 
   /** An event of no live call. */
@@ -160,7 +195,7 @@ export class CallRegistry {
       return 'ended';
     }
     if (this.#isOver(event)) return 'ended';
-    if (tellsOfTarget(event) && this.#isBuried(event.callSessionId)) {
+    if ((tellsOfTarget(event) && this.#isBuried(event.callSessionId)) || this.#isDouble(event)) {
       // A leg of a call that ended meanwhile: nobody is there to talk to it.
       log.warn({}, 'a leg of an ended call came up; hung up');
       this.#bury(event.callControlId);

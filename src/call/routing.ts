@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { blockedOptions } from './callers.ts';
 import { destinationOptions, type DestinationOptions } from './destination-options.ts';
 import { hoursOptions, type Schedule } from './hours.ts';
+import { outboundOptions, type OutboundOptions } from './outbound-options.ts';
 
 const e164 = z.string().regex(/^\+[1-9]\d{1,14}$/, 'must be E.164 like "+13125550178"');
 
@@ -22,6 +23,8 @@ export interface CallOptions {
   readonly hours: readonly Schedule[];
   /** What calls out may cost and where they may go. */
   readonly destinations: DestinationOptions;
+  /** How calls out are let go. */
+  readonly outbound: OutboundOptions;
   /** How audio goes between Telnyx and us. */
   readonly media: {
     /** `g711`: the law of the call; `L16`: 16 kHz linear in both directions, for HD legs. */
@@ -43,6 +46,7 @@ export const callShape: { readonly [K in keyof CallOptions]: z.ZodType<CallOptio
   blocked: blockedOptions,
   hours: hoursOptions,
   destinations: destinationOptions,
+  outbound: outboundOptions,
   media: z
     .strictObject({
       codec: z.enum(['g711', 'L16']).default('g711'),

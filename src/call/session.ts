@@ -1,5 +1,13 @@
+import { withDigits, withoutDigits } from '../agent/dialogue/collect.ts';
+import type { BriefingInput, BriefingTimer } from '../agent/briefing/state.ts';
 import type { DialogueInput, DialogueTimer } from '../agent/dialogue/inputs.ts';
-import { createDialogue, digitsAreSensitive, type DialogueState, type HistoryEntry } from '../agent/dialogue/state.ts';
+import {
+  createDialogue,
+  digitsAreSensitive,
+  entryIsSensitive,
+  type DialogueState,
+  type HistoryEntry,
+} from '../agent/dialogue/state.ts';
 import type { AgentConfig } from '../agent/options.ts';
 import type { AudioFormat } from '../audio/format.ts';
 import { isoTime } from '../core/clock.ts';
@@ -7,16 +15,18 @@ import { messageOf } from '../core/errors.ts';
 import { createIds } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
 import { Chronicle } from './chronicle.ts';
+import { CollectDesk } from './collect-desk.ts';
 import { CommandDesk } from './command-desk.ts';
 import { Door } from './door.ts';
 import type { AnyEffect, CallInput, CallTimer, LegName, PublicEvent } from './inputs.ts';
-import { Machines } from './machines.ts';
+import { isCallInput, Machines, type RunBriefing } from './machines.ts';
 import type { MediaLeg, MediaSocket } from './media-leg.ts';
 import { Party, type PartyHost } from './party.ts';
 import type { CallPorts } from './ports.ts';
 import { Recorder } from './recorder.ts';
 import { recordingEnded } from './recording-steps.ts';
 import { talkingLeg, type CallState, type Leg } from './state.ts';
+import { ToolDesk } from './tool-desk.ts';
 import { TimerHeap } from './timers.ts';
 import type { Timed } from './wheel.ts';
 
@@ -36,6 +46,7 @@ export interface SessionOptions {
     readonly turn: number;
     readonly recorded: boolean;
     readonly recording?: 'off' | 'on' | 'paused' | undefined;
+    readonly muted?: boolean | undefined;
     readonly seq: number;
     readonly t: number;
     readonly samples: number;
@@ -60,6 +71,10 @@ export class Session implements Timed {
   readonly #door: Door;
   /** The far party of the conversation. */
   readonly #party: Party;
+  /** A transfer's target that the agent talks to. */
+  #consulted: Party | undefined;
+  readonly #tools: ToolDesk;
+  readonly #collects: CollectDesk;
   readonly #timers = new TimerHeap();
   readonly #t0: number;
   #t: number;
@@ -76,7 +91,11 @@ export class Session implements Timed {
       options.callId,
       ports,
       this.#log,
-      { keepTexts: config.transcripts, digitsAreSensitive: () => digitsAreSensitive(this.dialogue) },
+      {
+        keepTexts: config.transcripts,
+        digitsAreSensitive: () => digitsAreSensitive(this.dialogue),
+        wordsAreSensitive: () => entryIsSensitive(this.dialogue),
+      },
       resumed?.seq ?? 0,
     );
     this.#commands = new CommandDesk({
@@ -91,17 +110,24 @@ export class Session implements Timed {
     });
     this.#door = new Door({
       advanceTo: (t) => this.#advanceTo(t),
-      skipTo: (t) => this.#party.media.advance(t),
+      skipTo: (t) => {
+        this.#party.media.advance(t);
+        this.#consulted?.media.advance(t);
+      },
       fault: (thrown) => this.#fault(thrown),
       rested: () => this.#rested(),
     });
     this.#t = resumed?.t ?? 0;
     this.#t0 = ports.clock.mono() - this.#t;
     this.createdAt = isoTime(ports.clock.wall());
-    const facts = { from: options.state.from, to: options.state.to, direction: options.state.direction };
-    this.#machines = new Machines(options.state, createDialogue(config, facts, resumed), {
+    const { from, to, direction, metadata } = options.state;
+    const facts = { from, to, direction, ...(metadata === undefined ? {} : { metadata }) };
+    this.#machines = new Machines(options.state, createDialogue(config, facts, resumed, ports.tools), {
       run: (effect) => this.#run(effect),
       view: (t) => this.#party.view(t),
+      consult: (leg) => this.#consult(leg),
+      runBriefing: (leg, effect) => this.#runBriefing(leg, effect),
+      briefingView: (leg, t) => this.#partyOf(leg)?.view(t) ?? this.#party.view(t),
     });
     const leg: LegName = options.state.direction === 'inbound' ? 'caller' : 'callee';
     this.#party = new Party({
@@ -112,6 +138,22 @@ export class Session implements Timed {
       recorder: new Recorder(resumed?.samples ?? 0, (record) => ports.journal.track(record)),
       host: this.#hostOf(leg),
       log: this.#log,
+    });
+    const byTools = (input: DialogueInput): void => this.#door.enter(this.#now(), () => this.#take(input));
+    this.#collects = new CollectDesk(byTools);
+    this.#tools = new ToolDesk({
+      digits: {
+        ask: (wanted, signal) => this.#collects.ask(wanted, signal),
+        open: (args) => withDigits(this.dialogue, args),
+        cover: (text) => withoutDigits(this.dialogue, text),
+      },
+      ...{ tools: ports.tools ?? [], clock: ports.clock, log: this.#log },
+      facts: () => {
+        const { agent, from: caller, to: called, metadata: given = {} } = this.state;
+        return { id: this.callId, agent, from: caller, to: called, language: config.language, metadata: given };
+      },
+      input: byTools,
+      journalBehind: () => ports.journalBehind(),
     });
     ports.wheel.add(this);
   }
@@ -163,19 +205,24 @@ export class Session implements Timed {
       socket.close(1001, 'superseded');
       return;
     }
-    this.#party.media.attach(epoch, socket);
+    const party = this.#partyOf(leg);
+    if (!party) {
+      socket.close(1001, 'superseded');
+      return;
+    }
+    party.media.attach(epoch, socket);
     this.post({ type: 'mediaOpened', leg, epoch });
   }
 
   mediaMessage(leg: LegName, epoch: number, data: Buffer): void {
     const id = this.state.legs[leg]?.callControlId ?? '';
     const t = this.#now();
-    this.#door.enter(t, () => this.#party.media.message(epoch, data, t, id));
+    this.#door.enter(t, () => this.#partyOf(leg)?.media.message(epoch, data, t, id));
   }
 
   mediaClosed(leg: LegName, epoch: number, code: number, why: string): void {
     this.#door.enter(this.#now(), () => {
-      this.#party.media.detach(epoch);
+      this.#partyOf(leg)?.media.detach(epoch);
       this.#take({ type: 'mediaClosed', leg, epoch, code, why });
     });
   }
@@ -184,7 +231,7 @@ export class Session implements Timed {
   legOf(callControlId: string, callLegId: string | undefined): LegName | undefined {
     const legs = Object.values(this.state.legs);
     const leg =
-      legs.find((one) => one.callControlId === callControlId) ??
+      legs.find((one) => callControlId !== '' && one.callControlId === callControlId) ??
       legs.find((one) => callLegId !== undefined && one.callLegId === callLegId);
     return leg?.name;
   }
@@ -208,7 +255,8 @@ export class Session implements Timed {
 
   /** Nothing moves a deadline but what passes the door, and the wheel asks every call a thousand times a second. */
   #rested(): void {
-    this.#due = this.#t0 + Math.min(this.#timers.due, this.#party.media.due());
+    this.#due =
+      this.#t0 + Math.min(this.#timers.due, this.#party.media.due(), this.#consulted?.media.due() ?? Infinity);
     this.#ports.wheel.changed(this);
   }
 
@@ -216,10 +264,12 @@ export class Session implements Timed {
   #advanceTo(t: number): void {
     for (;;) {
       const media = this.#party.media.due();
-      const due = Math.min(this.#timers.due, media);
+      const consulted = this.#consulted?.media.due() ?? Infinity;
+      const due = Math.min(this.#timers.due, media, consulted);
       if (due > t || this.#door.isClosed) break;
       this.#t = Math.max(this.#t, due);
       if (media <= due) this.#party.media.advance(this.#t);
+      else if (consulted <= due) this.#consulted?.media.advance(this.#t);
       else this.#fire();
     }
     this.#t = Math.max(this.#t, t);
@@ -233,6 +283,10 @@ export class Session implements Timed {
       this.#take({ type: 'timer', name: name as DialogueTimer });
       return;
     }
+    if (owner === 'briefing') {
+      if (this.#consulted) this.#takeBriefing(this.#consulted.leg, { type: 'timer', name: name as BriefingTimer });
+      return;
+    }
     const quiet = name === 'noMedia' ? { quietMs: Math.round(this.#t - this.#party.media.lastFrameAt) } : {};
     this.#take({ type: 'timer', leg: owner, name: name as CallTimer, ...quiet });
   }
@@ -240,7 +294,7 @@ export class Session implements Timed {
   #take(input: CallInput | DialogueInput, onJournaled?: () => void): void {
     this.#chronicle.input(input, this.#t, onJournaled);
     if (input.type === 'webhook' && input.event.type === 'call.dtmf.received')
-      this.#party.key('webhook', input.event.digit);
+      this.#partyOf(input.leg)?.key('webhook', input.event.digit);
     this.#machines.step(input, this.#t);
   }
 
@@ -254,14 +308,32 @@ export class Session implements Timed {
       this.#commands.run(effect, this.#t);
       return;
     }
+    if (effect.type === 'toolStart') {
+      this.#tools.start(effect, (onWritten) => this.#chronicle.effect(effect, this.#t, onWritten));
+      return;
+    }
     this.#chronicle.effect(effect, this.#t);
     this.#start(effect);
   }
 
-  #start(effect: Exclude<AnyEffect, { type: 'event' | 'command' }>): void {
+  #start(effect: Exclude<AnyEffect, { type: 'event' | 'command' | 'toolStart' }>): void {
     switch (effect.type) {
+      case 'toolStop':
+        this.#tools.stop(effect.id);
+        return;
+      case 'collected':
+        this.#collects.answer(effect);
+        return;
       case 'askStatus':
         this.#commands.askStatus(effect.leg);
+        return;
+      case 'findLeg':
+        this.#commands.findLeg(effect.leg);
+        return;
+      case 'awaitTurn':
+        this.#ports.dials.enter(this.callId, effect.afterMs, (turn) =>
+          this.post({ type: 'dialTurn', leg: effect.leg, ...turn }),
+        );
         return;
       case 'setTimer':
         this.#timers.set('leg' in effect ? effect.leg : 'dialogue', effect.name, this.#t + effect.ms);
@@ -272,6 +344,14 @@ export class Session implements Timed {
       case 'finished':
         this.#finish();
         return;
+      case 'closeMedia':
+        this.#partyOf(effect.leg)?.run(effect, this.#t);
+        return;
+      case 'consultEnd':
+        this.#endConsultation(effect.leg);
+        return;
+      case 'consult':
+      case 'brief':
       case 'dialogue':
         return; // taken within the step
       default:
@@ -286,6 +366,50 @@ export class Session implements Timed {
       if (stopped) this.#publish(stopped);
     }
     this.#chronicle.event(event, this.#t);
+  }
+
+  #partyOf(leg: LegName): Party | undefined {
+    return leg === this.#party.leg ? this.#party : this.#consulted?.leg === leg ? this.#consulted : undefined;
+  }
+
+  /** A transfer's target gets audio and providers of its own. Nothing of it is recorded. */
+  #consult(leg: LegName): void {
+    this.#consulted = new Party({
+      leg,
+      outbound: outboundFormat(this.state.declared),
+      language: this.config.language,
+      ports: this.#ports,
+      recorder: new Recorder(0, () => undefined),
+      host: {
+        ...this.#hostOf(leg),
+        take: (input) => {
+          if (isCallInput(input)) this.#take(input);
+          else if (input.type !== 'timer') this.#takeBriefing(leg, input);
+        },
+        digit: (digit) => this.#takeBriefing(leg, { type: 'digit', digit }),
+      },
+      log: this.#log.child({ leg }),
+    });
+  }
+
+  #endConsultation(leg: LegName): void {
+    if (this.#consulted?.leg !== leg) return;
+    this.#consulted.hush();
+    // Two people talk, or nobody does: its stream is stopped, or its leg ends.
+    this.#consulted.media.close(1000, 'consultation over');
+    this.#consulted = undefined;
+  }
+
+  #takeBriefing(leg: LegName, input: BriefingInput): void {
+    this.#chronicle.briefing(leg, { input }, this.#t);
+    this.#machines.stepBriefing(leg, input, this.#t);
+  }
+
+  #runBriefing(leg: LegName, effect: RunBriefing): void {
+    this.#chronicle.briefing(leg, { effect }, this.#t);
+    if (effect.type === 'setTimer') this.#timers.set('briefing', effect.name, this.#t + effect.ms);
+    else if (effect.type === 'cancelTimer') this.#timers.cancel('briefing', effect.name);
+    else this.#partyOf(leg)?.run(effect, this.#t);
   }
 
   #hostOf(leg: LegName): PartyHost {
@@ -336,12 +460,17 @@ export class Session implements Timed {
   #finish(): void {
     this.#letGo(1000, 'call ended');
     this.#attempt(() => this.#chronicle.end(this.state.endReason ?? 'error', this.#t));
+    this.#attempt(() => this.#ports.dials.leave(this.callId));
     this.#attempt(() => this.#ports.finished());
   }
 
   #letGo(code: number, why: string): void {
     this.#door.close();
     this.#attempt(() => this.#party.hush());
+    this.#attempt(() => this.#consulted?.hush());
+    this.#attempt(() => this.#consulted?.media.close(code, why));
+    this.#attempt(() => this.#collects.close());
+    this.#attempt(() => this.#tools.close());
     this.#attempt(() => this.#party.media.recorder.finish(this.#t));
     this.#attempt(() => this.#party.media.close(code, why));
     this.#attempt(() => this.#ports.wheel.remove(this));

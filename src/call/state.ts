@@ -1,15 +1,21 @@
 import type { G711 } from '../audio/format.ts';
-import type { CallEffect, CallStatus, EndReason, LegName } from './inputs.ts';
+import type { MachineDetectionMode } from '../telnyx/commands.ts';
+import type { AnsweredBy, CallEffect, CallStatus, EndReason, LegName } from './inputs.ts';
 
 /**
  * Where a leg is. Audio can only flow in `streaming` (and, silent, in `transferring`).
  *
- *   ringing -> answering -> answered -> streaming <-> restoring -> speaking -> ending -> ended
+ *   queued -> dialing -> ringing -.
+ *           ringing -> answering -> answered -> streaming <-> restoring -> speaking -> ending -> ended
  *                                         |  ^ transfer failed
  *                                         v  |
  *                                      transferring -> bridged -> ended
  */
 export type LegPhase =
+  /** Ours: waits for its turn; nothing was sent. */
+  | 'queued'
+  /** Ours: the dial is out, and what became of it is not known. */
+  | 'dialing'
   | 'ringing'
   | 'answering'
   | 'answered'
@@ -24,6 +30,7 @@ export type LegPhase =
 export interface Leg {
   readonly name: LegName;
   readonly phase: LegPhase;
+  /** '' until a leg that we dial is known at Telnyx. */
   readonly callControlId: string;
   readonly callLegId: string | undefined;
   readonly callSessionId: string | undefined;
@@ -35,11 +42,55 @@ export interface Leg {
   readonly restores: number;
   /** streaming_start commands of the whole leg: a stream that flaps is not restored for ever. */
   readonly restoresTotal: number;
+  /** Of a target that we dial: the agent talks to it, or will when it answers. */
+  readonly isBriefed?: boolean;
+  /** Of a target that we dial: times that Telnyx was asked in vain for a leg whose dial has no known outcome. */
+  readonly askedInVain?: number;
 }
 
 export interface CallLimits {
   readonly maxDurationMs: number;
   readonly noMediaMs: number;
+}
+
+/** What a call out was asked to be, and how far it has come. */
+export interface DialState extends DialPlan {
+  /** Times that Telnyx turned the dial away for the moment (429). */
+  readonly turnedAway: number;
+  /** Times that Telnyx was asked in vain for a leg whose dial has no known outcome. */
+  readonly askedInVain: number;
+  readonly answeredBy?: AnsweredBy | undefined;
+  /** What becomes of `digits`; the conversation begins when they are `done`. */
+  readonly keys: 'due' | 'sending' | 'done';
+  /** Its process was killed while it was dialled. */
+  readonly isRecovered?: boolean;
+  /** The message for an answering machine. */
+  readonly message: 'none' | 'waiting' | 'speaking';
+}
+
+/** As it was asked for. */
+export interface DialPlan {
+  readonly ringTimeoutMs: number;
+  readonly machineDetection?: MachineDetectionMode | undefined;
+  /** Keys that are pressed once it is answered, `w` and `W` as pauses. */
+  readonly digits?: string | undefined;
+  /** The agent has a message for answering machines. */
+  readonly hasVoicemail: boolean;
+}
+
+export interface Transfer {
+  readonly target: string;
+  readonly to: string;
+  /** Undefined: blind, Telnyx does it all. */
+  readonly attended?: Attended | undefined;
+  /** Blind, and Telnyx has said nothing about the target: how often it was asked. */
+  readonly asked?: number | undefined;
+}
+
+/** How far an attended transfer has come. `bridging`: the target takes the call, and Telnyx was told to connect them. */
+export interface Attended {
+  readonly leg: LegName;
+  readonly step: 'dialing' | 'briefing' | 'bridging';
 }
 
 export interface CallState {
@@ -59,7 +110,15 @@ export interface CallState {
   readonly overflow: boolean;
   /** Where the call goes when we cannot serve it; undefined when there is no such place, or it was tried. */
   readonly fallback: { readonly target: string; readonly to: string } | undefined;
-  readonly transfer: { readonly target: string; readonly to: string } | undefined;
+  readonly transfer: Transfer | undefined;
+  /** The caller is on hold. */
+  readonly hold?: boolean | undefined;
+  /** Of a call out. */
+  readonly dial?: DialState | undefined;
+  /** The API user's own, for records, prompt and tools. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Why the call ended, where `endReason` does not say enough. */
+  readonly endDetail?: string | undefined;
   /** Destinations that people with an API key have asked for: gate B of docs/destinations.md. */
   readonly ordered?: readonly string[];
   readonly answeredAt: number | undefined;
@@ -91,8 +150,14 @@ export function isTarget(name: LegName): boolean {
   return name !== 'caller' && name !== 'callee';
 }
 
-/** The leg of the latest transfer, whatever became of it. */
+/** A target that we have dialled ourselves, with audio of its own. */
+export function isConsulted(leg: Leg): boolean {
+  return isTarget(leg.name) && leg.epoch > 0;
+}
+
+/** The leg of the transfer under way, or of the latest one, whatever became of it. */
 export function currentTarget(s: CallState): Leg | undefined {
+  if (s.transfer?.attended) return s.legs[s.transfer.attended.leg];
   return Object.values(s.legs).findLast((leg) => isTarget(leg.name));
 }
 

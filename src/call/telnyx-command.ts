@@ -5,6 +5,8 @@ import type { CallCommand, LegName } from './inputs.ts';
 export interface CommandContext {
   /** The stream URL of a stream to come; asking makes its token valid. */
   url(epoch: number): string;
+  /** Telnyx' id of another leg of this call. */
+  controlId(leg: LegName): string;
   readonly callId: string;
   readonly leg: LegName;
   readonly declared: G711 | 'L16';
@@ -13,7 +15,7 @@ export interface CommandContext {
 
 /** Adds to the machine's command what it does not know: URLs, tokens, client state, voice. */
 export function telnyxCommand(command: CallCommand, context: CommandContext): TelnyxCommand {
-  const clientState = JSON.stringify({ call: context.callId, leg: context.leg });
+  const clientState = legState(context.callId, context.leg);
   const stream = (epoch: number): StreamRequest => ({
     url: context.url(epoch),
     codec: context.declared,
@@ -22,6 +24,17 @@ export function telnyxCommand(command: CallCommand, context: CommandContext): Te
   switch (command.name) {
     case 'answer':
       return { name: 'answer', stream: command.epoch === undefined ? undefined : stream(command.epoch), clientState };
+    case 'dial': {
+      const { epoch, linkTo, ...dial } = command;
+      return {
+        ...dial,
+        stream: epoch === undefined ? undefined : stream(epoch),
+        ...(linkTo === undefined ? {} : { linkTo: context.controlId(linkTo) }),
+        clientState,
+      };
+    }
+    case 'bridge':
+      return { name: 'bridge', callControlId: context.controlId(command.with) };
     case 'streamingStart':
       return { name: 'streamingStart', stream: stream(command.epoch), clientState };
     case 'transfer':
@@ -30,7 +43,7 @@ export function telnyxCommand(command: CallCommand, context: CommandContext): Te
         to: command.to,
         timeoutSecs: command.timeoutSecs,
         timeLimitSecs: command.timeLimitSecs,
-        targetLegClientState: JSON.stringify({ call: context.callId, leg: 'target' }),
+        targetLegClientState: legState(context.callId, 'target'),
       };
     case 'recordStart':
       return { name: 'recordStart', clientState };
@@ -42,6 +55,24 @@ export function telnyxCommand(command: CallCommand, context: CommandContext): Te
       return { name: 'speak', payload: command.text, ...speakVoice(context.language) };
     default:
       return command;
+  }
+}
+
+/** What a leg of ours carries at Telnyx as its `client_state`: whose it is. */
+export function legState(callId: string, leg: LegName | 'target'): string {
+  return JSON.stringify({ call: callId, leg });
+}
+
+/** The same, read from a webhook. Anybody with the account's key can set it: a hint. */
+export function readLegState(text: string | undefined): { readonly call: string; readonly leg: string } | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const state: unknown = JSON.parse(text);
+    if (typeof state !== 'object' || state === null || !('call' in state) || !('leg' in state)) return undefined;
+    const { call, leg } = state;
+    return typeof call === 'string' && typeof leg === 'string' ? { call, leg } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

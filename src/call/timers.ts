@@ -1,8 +1,9 @@
+import type { BriefingTimer } from '../agent/briefing/state.ts';
 import type { DialogueTimer } from '../agent/dialogue/inputs.ts';
 import type { CallTimer, LegName } from './inputs.ts';
 
-type Owner = LegName | 'dialogue';
-type Name = CallTimer | DialogueTimer;
+type Owner = LegName | 'dialogue' | 'briefing';
+type Name = CallTimer | DialogueTimer | BriefingTimer;
 
 interface Entry {
   readonly owner: Owner;

@@ -11,6 +11,7 @@ export function toolOutcome(result: string): ToolOutcome {
       return 'error';
     case 'failed':
     case 'timeout':
+    case 'invalid':
       return 'failed';
     case 'cancelled':
     case 'ended':

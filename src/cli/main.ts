@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { LandlineError, messageOf } from '../core/errors.ts';
+import type { CallOptions } from './call.ts';
 import { callsCommands } from './calls/commands.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { PrivacyOptions } from './privacy.ts';
-import { VERSION } from './software.ts';
+import { webhooksCommands } from './webhooks/commands.ts';
+import { VERSION } from '../library/software.ts';
 
 const CONFIG = [
   '-c, --config <path>',
@@ -55,7 +57,35 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
         exit = await phone(file, options);
       },
     );
+  program
+    .command('call <to>')
+    .description('have a running gateway call a number, and show the conversation; Ctrl-C hangs up')
+    .option('-g, --gateway <url>', 'the gateway', `http://127.0.0.1:${process.env['PORT'] ?? '8080'}`)
+    .option('-a, --agent <name>', 'who talks (default: the agent that answers the caller id)')
+    .option('--from <number>', 'caller id, a number of the account (default: TELNYX_FROM_NUMBER)')
+    .option(
+      '--metadata <key=value>',
+      'for record, prompt and tools; may be given again',
+      (one: string, all: string[]) => [...all, one],
+      [],
+    )
+    .option('--dtmf <digits>', 'keys to press once it is answered; w waits 0.5 s, W 1 s')
+    .option('--machine-detection <mode>', 'true, detect, greeting_end or premium')
+    .option('--ring-timeout <seconds>', 'how long it rings, 5 to 600 (default: 30)')
+    .option('--max-duration <seconds>', "how long it may last (default: the agent's)")
+    .option('--wait', 'leave when a person has answered, or will not; the call goes on')
+    .option('--json', 'events as JSON lines; with --wait the call, or the problem')
+    .addHelpText(
+      'after',
+      '\nThe key of the API is taken from LANDLINE_API_KEY. Exit codes: 0 talked (with --wait: answered), 3 no answer,\n' +
+        '4 busy, 5 rejected, 6 a machine answered, 2 it could not be placed, 1 it went wrong.',
+    )
+    .action(async (to: string, options: CallOptions) => {
+      const { call } = await import('./call.ts');
+      exit = await call(to, options);
+    });
   callsCommands(program, (code) => (exit = code));
+  webhooksCommands(program, (code) => (exit = code));
   program
     .command('migrate')
     .description('bring the database of call records up to date; "serve" does the same at its start')

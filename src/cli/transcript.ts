@@ -12,6 +12,7 @@ export class Transcript {
   #justEnded: TurnRecord[] = [];
   #unheardWords = 0;
   #wasKey = false;
+  #isOut = false;
 
   constructor(screen: Screen) {
     this.#screen = screen;
@@ -34,7 +35,8 @@ export class Transcript {
     if (event.type === 'call.answered') this.#answeredAt = wall;
     const atMs = wall - this.#answeredAt;
     if (event.type === 'dtmf.received') this.#screen.said(atMs, 'caller', `[${event.data.digit}]`, 'key pressed');
-    const happened = sentence(event);
+    if (event.type === 'call.created') this.#isOut = event.data.direction === 'outbound';
+    const happened = event.type === 'call.answered' && this.#isOut ? 'answered' : sentence(event);
     if (happened !== undefined) this.#screen.said(atMs, 'call', happened);
   }
 
@@ -62,12 +64,22 @@ export class Transcript {
   }
 }
 
+const ANSWERED_BY = {
+  human: 'a person answered',
+  machine: 'an answering machine answered',
+  fax: 'a fax machine answered',
+  unknown: 'a person or a machine answered',
+} as const;
+
 function sentence(event: PublishedEvent): string | undefined {
   switch (event.type) {
     case 'call.created':
       return `${event.data.from} calls ${event.data.to}`;
     case 'call.answered':
       return 'the gateway answers';
+    case 'call.updated':
+      if (event.data.answeredBy !== undefined) return ANSWERED_BY[event.data.answeredBy];
+      return event.data.status === 'ringing' ? 'it rings' : undefined;
     case 'tool.called':
       return `tool: ${event.data.name} ${event.data.arguments}`;
     case 'transfer.started':

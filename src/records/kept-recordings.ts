@@ -4,30 +4,42 @@ import { z } from 'zod';
 import { LandlineError, messageOf } from '../core/errors.ts';
 import { assertCallId, FILE_MODE, FOLDER_MODE } from '../journal/layout.ts';
 
-const keptRecording = z.object({
+/** A finished recording that is safely in the storage. */
+export interface KeptRecording {
   /** `call`: our own; else Telnyx' id of a recording it made. */
+  readonly id: string;
+  readonly source: 'call' | 'telnyx';
+  /** In the storage. */
+  readonly name: string;
+  readonly format: 'wav' | 'flac' | 'opus' | 'mp3';
+  readonly contentType: string;
+  /** Of the recording itself. */
+  readonly bytes: number;
+  /** As it lies in the storage. */
+  readonly storedBytes: number;
+  /** Hex, of the recording itself. */
+  readonly sha256: string;
+  /** 8 kHz samples of each channel, of our own. */
+  readonly samples: number | null;
+  /** Id of the key it is sealed with; null: it lies in clear. */
+  readonly sealedWith: string | null;
+  /** Wall milliseconds. */
+  readonly keptAt: number;
+}
+
+const keptRecording: z.ZodType<KeptRecording> = z.object({
   id: z.string().min(1),
   source: z.enum(['call', 'telnyx']),
-  /** In the storage. */
   name: z.string(),
   format: z.enum(['wav', 'flac', 'opus', 'mp3']),
   contentType: z.string(),
-  /** Of the recording itself. */
   bytes: z.number().int().nonnegative(),
-  /** As it lies in the storage. */
   storedBytes: z.number().int().nonnegative(),
-  /** Hex, of the recording itself. */
   sha256: z.string(),
-  /** 8 kHz samples of each channel, of our own. */
   samples: z.number().int().nonnegative().nullable(),
-  /** Id of the key it is sealed with; null: it lies in clear. */
   sealedWith: z.string().nullable(),
-  /** Wall milliseconds. */
   keptAt: z.number(),
 });
-
-/** A finished recording that is safely in the storage. */
-export type KeptRecording = Readonly<z.infer<typeof keptRecording>>;
 
 /** What a recording is sealed as: exchanging two files is noticed. */
 export function sealLabel(callId: string, id: string): string {

@@ -2,7 +2,7 @@ import type { Clock, TimerHandle } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
 import { createIds } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
-import type { Store, Work } from '../store/port.ts';
+import type { LaneScope, Store, Work } from '../store/port.ts';
 
 /** What a handler is told beside its work. */
 export interface Attempt {
@@ -10,6 +10,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** No other attempt will follow if this one fails: the moment to write down that it came to nothing. */
   readonly isLast: boolean;
+  /** Not again before so many milliseconds, should this attempt fail: the far side asked for it. */
+  readonly retryAfter: (ms: number) => void;
 }
 
 /**
@@ -30,6 +32,8 @@ export interface OutboxOptions {
   readonly maxAttempts?: number;
   /** Longest time for one attempt, milliseconds. Default 10 minutes. */
   readonly deadlineMs?: number;
+  /** The lanes it works on; all of the outbox when left out. */
+  readonly lanes?: LaneScope;
   /** Told after every attempt, for metrics. */
   readonly observe?: (work: Work, outcome: WorkOutcome) => void;
 }
@@ -133,13 +137,13 @@ export class OutboxWorker {
 
   /** Starts what is due and has a place, and says when to look again. Never rejects. */
   async #look(): Promise<void> {
-    const { store, clock } = this.#options;
+    const { store, clock, lanes } = this.#options;
     const places = this.#concurrency - this.#running.size;
     // Its end looks again.
     if (places <= 0) return;
     try {
       // What runs, and what nobody here knows, is due as well and must not hide the rest.
-      const due = await store.dueWork(clock.wall(), places + this.#running.size + this.#unknown.size);
+      const due = await store.dueWork(clock.wall(), places + this.#running.size + this.#unknown.size, lanes);
       this.#storeIsBack();
       let free = places;
       for (const work of due) {
@@ -149,7 +153,7 @@ export class OutboxWorker {
         this.#begin(work);
       }
       if (free === 0) return;
-      const next = await store.nextDue();
+      const next = await store.nextDue(lanes);
       const now = clock.wall();
       this.#wakeIn(next === undefined ? LOOK_EVERY_MS : next <= now ? LOOK_BEHIND_MS : next - now);
     } catch (thrown) {
@@ -193,8 +197,9 @@ export class OutboxWorker {
     const isLast = attempt >= maxAttempts;
     const fields = { kind: work.kind, key: work.key, callId: work.callId ?? undefined, attempt };
     let thrown: unknown;
+    let askedMs = 0;
     try {
-      await this.#attempt(work, isLast);
+      await this.#attempt(work, isLast, (ms) => (askedMs = ms));
       if (await this.#settle(() => store.workDone(work.id))) observe?.(work, 'done');
       return;
     } catch (reason) {
@@ -204,7 +209,7 @@ export class OutboxWorker {
     if (this.#abort.signal.aborted) return;
     const error = messageOf(thrown);
     const isHopeless = isLast || (thrown instanceof LandlineError && !thrown.retryable);
-    const pauseMs = pauseAfter(work.key, attempt);
+    const pauseMs = Math.max(askedMs, pauseAfter(work.key, attempt));
     const dueAt = isHopeless ? undefined : clock.wall() + pauseMs;
     if (isHopeless) {
       this.#givenUp += 1;
@@ -214,13 +219,17 @@ export class OutboxWorker {
       observe?.(work, isHopeless ? 'givenUp' : 'retry');
   }
 
-  async #attempt(work: Work, isLast: boolean): Promise<void> {
+  async #attempt(work: Work, isLast: boolean, retryAfter: Attempt['retryAfter']): Promise<void> {
     const { clock, handlers, deadlineMs = 600_000 } = this.#options;
     const tooLate = new AbortController();
     let deadline: TimerHandle | undefined;
     try {
       await Promise.race([
-        handlers[work.kind]?.(work, { signal: AbortSignal.any([this.#abort.signal, tooLate.signal]), isLast }),
+        handlers[work.kind]?.(work, {
+          signal: AbortSignal.any([this.#abort.signal, tooLate.signal]),
+          isLast,
+          retryAfter,
+        }),
         new Promise<never>((_, reject) => {
           deadline = clock.after(deadlineMs, () => {
             tooLate.abort();

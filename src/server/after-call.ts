@@ -5,6 +5,7 @@ import type { LlmProvider } from '../providers/ports.ts';
 import { OutboxWorker, type OutboxOptions, type WorkHandler } from '../records/outbox.ts';
 import { Summaries, type SummaryAgent } from '../records/summary.ts';
 import type { FollowUps } from '../store/follow-ups.ts';
+import type { Webhooks } from '../records/webhooks.ts';
 import type { Store } from '../store/port.ts';
 import type { EventBus } from './event-bus.ts';
 
@@ -27,6 +28,8 @@ export interface AfterCallOptions {
   /** Of the other kinds of work. */
   readonly handlers: Readonly<Record<string, WorkHandler>>;
   readonly observe: NonNullable<OutboxOptions['observe']>;
+  /** What outgoing webhooks take out of the outbox themselves. */
+  readonly webhooks: Pick<Webhooks, 'lanes' | 'orphan' | 'wake'>;
 }
 
 /** Agents whose calls are summed up: what the projector must be told. */
@@ -39,7 +42,7 @@ export function createAfterCall(options: AfterCallOptions): {
   readonly worker: OutboxWorker;
   readonly summaries: Summaries;
 } {
-  const { store, clock, log, dataDir, agents, events, followUps, handlers, observe } = options;
+  const { store, clock, log, dataDir, agents, events, followUps, handlers, observe, webhooks } = options;
   const summaries = new Summaries({
     ...{ store, clock, log, dataDir, events, followUps },
     agents: new Map(
@@ -48,11 +51,12 @@ export function createAfterCall(options: AfterCallOptions): {
         { config, llm: summaryLlm ?? providers.llm },
       ]),
     ),
-    workAdded: () => worker.wake(),
+    workAdded: () => webhooks.wake(),
   });
   const worker: OutboxWorker = new OutboxWorker({
     ...{ store, clock, log, observe },
-    handlers: { ...handlers, summary: summaries.handle },
+    lanes: { without: webhooks.lanes },
+    handlers: { ...handlers, summary: summaries.handle, webhook: webhooks.orphan },
   });
   return { worker, summaries };
 }

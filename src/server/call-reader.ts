@@ -56,6 +56,17 @@ export class CallReader {
     }
   }
 
+  /** Is there such a call? @throws LandlineError `store_unavailable` when only the store could tell. */
+  async has(id: string): Promise<boolean> {
+    try {
+      await this.view(id);
+      return true;
+    } catch (thrown) {
+      if (isNotFound(thrown)) return false;
+      throw thrown;
+    }
+  }
+
   /** @throws LandlineError `call_not_found`, `store_unavailable` when only the store could tell. */
   async transcript(id: string): Promise<TranscriptTurn[]> {
     try {

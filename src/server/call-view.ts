@@ -73,7 +73,7 @@ export function callView(row: CallRow, legs?: readonly LegRow[]): CallView {
     endReason: row.endReason as EndReason | null,
     durationMs: row.durationMs,
     telnyx: { callControlId, callLegId, callSessionId },
-    hangup: hangupView(row.hangupCause, row.sipCode),
+    hangup: hangupView(row.hangupCause, row.sipCode, row.hangupText),
     usage: row.usage,
     ...(row.summary === null ? {} : { summary: row.summary }),
     ...(legs === undefined ? {} : { legs: legs.map(legView) }),
@@ -82,7 +82,7 @@ export function callView(row: CallRow, legs?: readonly LegRow[]): CallView {
 
 /** A live call whose journal cannot be read at the moment. Its answer's wall time stands only there. */
 export function liveView({ callId, createdAt, state, talkingLeg: leg }: Session): CallView {
-  const { direction, status, from, to, agent, endReason } = state;
+  const { direction, status, from, to, agent, endReason, metadata = {} } = state;
   return {
     id: callId,
     direction,
@@ -90,7 +90,7 @@ export function liveView({ callId, createdAt, state, talkingLeg: leg }: Session)
     from,
     to,
     agent,
-    metadata: {},
+    metadata,
     createdAt,
     answeredAt: null,
     endedAt: null,
@@ -142,8 +142,11 @@ function legView(leg: LegRow): LegView {
   };
 }
 
-function hangupView(cause: string | null, sipCode: string | null): HangupView | null {
-  const text = hangupText(cause, sipCode);
+function hangupView(
+  cause: string | null,
+  sipCode: string | null,
+  text: string | null = hangupText(cause, sipCode),
+): HangupView | null {
   return text === null ? null : { cause, sipCode, text };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseIsoTime } from '../core/clock.ts';
 import type { CallQuery } from '../store/port.ts';
+import { pageShape } from './api/page.ts';
 
 const instant = z.string().transform((text, context) => {
   // In a query a bare `+` of an offset is a space.
@@ -15,21 +16,21 @@ const word = z.string().min(1).max(256);
 const shape = {
   status: z.enum(['dialing', 'ringing', 'active', 'transferring', 'transferred', 'ended']).optional(),
   direction: z.enum(['inbound', 'outbound']).optional(),
-  number: word.optional(),
+  number: word.optional().describe("either party's number, exact"),
   from: word.optional(),
   to: word.optional(),
   agent: word.optional(),
   endReason: word.optional(),
-  after: instant.optional(),
-  before: instant.optional(),
-  q: z.string().max(1000).optional(),
+  after: instant.optional().describe('created at or after: ISO 8601, like 2026-01-05 or 2026-01-05T09:00:00Z'),
+  before: instant.optional().describe('created before'),
+  q: z.string().max(1000).optional().describe('words of what was said or summarised; `word*` is a beginning'),
 };
-const list = z.object({
-  ...shape,
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(500).optional(),
-});
+const list = z.object({ ...shape, ...pageShape });
 const exporting = z.object({ ...shape, format: z.enum(['csv', 'jsonl']).default('jsonl') });
+
+/** The same for the API's documentation. */
+export const listParameters: z.ZodType = list;
+export const exportParameters: z.ZodType = exporting;
 
 const METADATA = 'metadata.';
 

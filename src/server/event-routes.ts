@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../core/clock.ts';
 import { LandlineError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { callParams } from './api/call-schemas.ts';
+import type { ApiDoc, ZodProvider } from './api/documented.ts';
 import type { EventBus } from './event-bus.ts';
 import { streamEvents } from './event-stream.ts';
 import type { MissedEvents } from './missed-events.ts';
@@ -22,11 +24,39 @@ export interface EventRoutesOptions {
   readonly maxReaders?: number | undefined;
 }
 
+const headers = { 'Last-Event-ID': 'id of the last event that was received: the stream goes on after it' };
+const types = { 'text/event-stream': 'server-sent events; `/asyncapi.json` has their schemas' };
+const docs = {
+  all: {
+    tag: 'events',
+    summary: 'Follow the events of all calls',
+    description: 'Without `Last-Event-ID` the stream begins with the next event. It does not end by itself.',
+    headers,
+    answers: { 200: { description: 'The stream.', types } },
+    problems: ['too_many_readers'],
+  },
+  one: {
+    tag: 'events',
+    summary: 'Follow the events of one call',
+    description: 'Of a call that is over all events are told, and the stream ends.',
+    headers,
+    answers: {
+      200: { description: 'The stream.', types },
+      204: { description: 'The call is over, and nothing came after `Last-Event-ID`: do not come back.' },
+    },
+    problems: ['call_not_found', 'store_unavailable', 'too_many_readers'],
+  },
+} satisfies Readonly<Record<string, ApiDoc>>;
+
 /** `GET /v1/events` and `GET /v1/calls/{id}/events`: server-sent events, resumable by `Last-Event-ID`. */
 export function eventRoutes(options: EventRoutesOptions): (app: FastifyInstance) => void {
   const { events, missed, clock, log, isLive, awaitsSummary, maxReaders = MAX_READERS } = options;
 
-  const stream = async (request: FastifyRequest, reply: FastifyReply, callId?: string): Promise<FastifyReply> => {
+  const stream = async (
+    request: Pick<FastifyRequest, 'headers'>,
+    reply: FastifyReply,
+    callId?: string,
+  ): Promise<FastifyReply> => {
     if (events.readers >= maxReaders) {
       throw new LandlineError('too_many_readers', `${events.readers} readers follow the events already`);
     }
@@ -47,10 +77,16 @@ export function eventRoutes(options: EventRoutesOptions): (app: FastifyInstance)
     return reply;
   };
 
-  return (app) => {
-    app.get('/v1/events', async (request, reply) => stream(request, reply));
-    app.get<{ Params: { id: string } }>('/v1/calls/:id/events', async (request, reply) =>
-      stream(request, reply, request.params.id),
+  return (server) => {
+    const app = server.withTypeProvider<ZodProvider>();
+    // A HEAD would be a stream that nobody reads.
+    app.get('/v1/events', { exposeHeadRoute: false, config: { api: docs.all } }, async (request, reply) =>
+      stream(request, reply),
+    );
+    app.get(
+      '/v1/calls/:id/events',
+      { exposeHeadRoute: false, schema: { params: callParams }, config: { api: docs.one } },
+      async (request, reply) => stream(request, reply, request.params.id),
     );
   };
 }

@@ -14,6 +14,11 @@ const provider = z.enum(['stt', 'llm', 'tts']);
 const recorder = z.enum(['gateway', 'telnyx']);
 const nothing = z.strictObject({});
 const target = text.describe('name of the transfer target, or the number or address as it was asked for');
+const mode = z.exactOptional(z.enum(['blind', 'attended'])).describe('`attended`: the target is asked first');
+const transferOutcome = z.enum([
+  ...(['answered', 'busy', 'no_answer', 'declined', 'rejected', 'voicemail', 'not_found', 'not_allowed'] as const),
+  ...(['caller_left', 'cancelled', 'failed'] as const),
+]);
 const toolId = text.describe('the same in `tool.called` and `tool.ended`');
 const step = z.exactOptional(ms);
 
@@ -46,6 +51,7 @@ const SCHEMAS = {
       from: text,
       to: text,
       agent: text.describe('name in the config'),
+      metadata: z.exactOptional(z.record(text, text)).describe('of calls out, as it was given'),
     })
     .describe('A call has begun.'),
   'call.answered': nothing.describe('The call was answered.'),
@@ -53,6 +59,11 @@ const SCHEMAS = {
     .strictObject({
       status: z.enum(['dialing', 'ringing', 'active', 'transferring', 'transferred', 'ended']),
       stream: z.exactOptional(z.enum(['up', 'lost', 'restored'])).describe('what became of the audio stream'),
+      hold: z.exactOptional(z.boolean()).describe('the caller was put on hold, or is back'),
+      muted: z.exactOptional(z.boolean()).describe('the agent was silenced, or may speak again'),
+      answeredBy: z
+        .exactOptional(z.enum(['human', 'machine', 'fax', 'unknown']))
+        .describe('of calls out with `machineDetection`: who picked up'),
     })
     .describe('Its status or its audio stream has changed.'),
   'turn.started': z.strictObject({ turn, role: z.enum(['caller', 'agent']) }).describe('Somebody has begun to speak.'),
@@ -89,9 +100,12 @@ const SCHEMAS = {
     .strictObject({ id: toolId, name: text, arguments: text.describe('JSON text, as the model wrote it') })
     .describe('The model has called a tool.'),
   'tool.ended': z.strictObject({ id: toolId, name: text, result: text }).describe('The tool has answered.'),
-  'transfer.started': z.strictObject({ target }).describe('The call is being put through.'),
+  'transfer.started': z.strictObject({ target, mode }).describe('The call is being put through.'),
+  'transfer.briefed': z
+    .strictObject({ target, text: text.describe('what the target has heard'), startMs: ms, endMs: ms })
+    .describe('Attended: what the target was told before it decided. The caller did not hear it.'),
   'transfer.ended': z
-    .strictObject({ target, outcome: text.describe('`answered`, or why not: `busy`, `no_answer`, …') })
+    .strictObject({ target, outcome: transferOutcome.describe('`answered`, or why not'), mode })
     .describe('The transfer has come to its end.'),
   'recording.started': z
     .strictObject({ by: recorder, reason: z.enum(['started', 'resumed']) })
@@ -112,6 +126,7 @@ const SCHEMAS = {
       durationMs: ms.describe('from the answer to the end'),
       cause: z.exactOptional(text).describe("Telnyx' hangup cause"),
       sipCode: z.exactOptional(text),
+      detail: z.exactOptional(text).describe('what the reason does not say, in plain words'),
     })
     .describe('The call is over: the last event of the live call.'),
   'call.summarized': z
@@ -153,7 +168,7 @@ type Different =
     }[keyof Schemas];
 /* eslint-enable */
 /** Does not compile while a schema and the machines' type differ; the message names the event type. */
-export const SCHEMAS_FIT: [Different] extends [never] ? true : Different = true;
+export const SCHEMAS_FIT: true = true satisfies [Different] extends [never] ? true : Different;
 
 /** Event types in the order in which the documentation tells them. */
 export const EVENT_TYPES: readonly EventType[] = Object.keys(SCHEMAS) as EventType[];

@@ -31,6 +31,8 @@ export interface Gates {
   readonly routing: Routing;
   readonly numbers: NumberTable;
   readonly destinations: Destinations;
+  /** See `ConnectionNumbers.owns`. */
+  ownsNumber(number: string): Promise<boolean | undefined>;
   close(): Promise<void>;
 }
 
@@ -61,6 +63,7 @@ export function createGates(options: GatesOptions): Gates {
     },
     numbers,
     destinations,
+    ownsNumber: (number) => connection.owns(number),
     close: async () => {
       numbers.close();
       connection.close();

@@ -1,12 +1,16 @@
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
+import { DialQueue } from '../call/dial-queue.ts';
+import { Dialer } from '../call/dialer.ts';
+import { defaultOutbound, type OutboundOptions } from '../call/outbound-options.ts';
 import { observers } from '../call/observer.ts';
 import type { PublishedEvent } from '../call/ports.ts';
 import type { DestinationOptions } from '../call/destination-options.ts';
 import { CallRegistry, type ReadyAgent } from '../call/registry.ts';
 import type { AgentProviders, CallPorts } from '../call/ports.ts';
 import type { CallOptions, Routing } from '../call/routing.ts';
+import { NO_SOUNDS, type Sounds } from '../call/sounds.ts';
 import { Wheel } from '../call/wheel.ts';
 import { isoTime, type Clock } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
@@ -20,12 +24,16 @@ import { openStore } from '../store/client.ts';
 import { NO_FOLLOW_UPS, type FollowUps } from '../store/follow-ups.ts';
 import { createTelnyxApi } from '../telnyx/client.ts';
 import type { TelnyxApi } from '../telnyx/commands.ts';
+import type { Tool } from '../tools/tool.ts';
 import { createReplayMemory } from '../telnyx/replay-memory.ts';
 import { createVerifier } from '../telnyx/signature.ts';
 import { createAfterCall, summaryAgents } from './after-call.ts';
-import { asyncApi } from './async-api.ts';
+import { addDocsPage } from './api/docs-page.ts';
+import { KnownRoutes } from './api/known-routes.ts';
+import { DEFAULT_API_RATE_LIMIT, type ApiRateLimit } from './api/rate-limit.ts';
 import { CallReader } from './call-reader.ts';
 import { controlApi } from './control-api.ts';
+import { localOrigin, loopbackOnly } from './embedding.ts';
 import { EventBus } from './event-bus.ts';
 import { createGates } from './gates.ts';
 import { mediaRoute, websocketSupport } from './media-route.ts';
@@ -36,8 +44,10 @@ import { MissedEvents } from './missed-events.ts';
 import type { ProviderBreaker } from '../providers/create.ts';
 import type { LlmProvider } from '../providers/ports.ts';
 import type { Tracing } from './tracing/port.ts';
+import { Webhooks, type WebhooksSetup } from '../records/webhooks.ts';
 import { createRecordings, type Recordings, type RecordingsSetup } from '../records/recordings.ts';
-import { answerBadRequest, errorHandler, problemOf, send } from './problem.ts';
+import { addOperationsRoutes } from './operations-routes.ts';
+import { answerBadRequest, errorHandler, notFoundHandler } from './problem.ts';
 import { recordingLinks } from './recording-files.ts';
 import { RecordingSaved } from './recording-saved.ts';
 import { Takeover } from './takeover.ts';
@@ -45,8 +55,12 @@ import { webhookRoute } from './webhook-route.ts';
 
 export interface GatewayAgent extends ReadyAgent {
   readonly providers: AgentProviders;
+  /** The operator's own tools, as the next call gets them. */
+  readonly tools?: (() => readonly Tool[]) | undefined;
   /** See `AfterCallAgent`. */
   readonly summaryLlm?: LlmProvider | undefined;
+  /** What its callers hear on hold, mono at 8 kHz; the built-in music when left out. */
+  readonly holdMusic?: Int16Array | undefined;
 }
 
 export interface GatewayOptions {
@@ -70,9 +84,13 @@ export interface GatewayOptions {
   readonly maxConcurrentCalls: number;
   /** Where calls may go and what they may cost; the config's defaults when unset. */
   readonly destinations?: DestinationOptions | undefined;
+  /** How calls out are let go; the config's defaults when unset. */
+  readonly outbound?: OutboundOptions | undefined;
   /** Default: G.711. */
   readonly media?: CallOptions['media'];
   readonly apiKeys: readonly string[];
+  /** What each of them may do. */
+  readonly apiRateLimit?: ApiRateLimit | undefined;
   readonly dataDir: string;
   /** `postgres://…`, or `sqlite:` and a path. Default: `landline.db` in the data directory. */
   readonly databaseUrl?: string | undefined;
@@ -80,6 +98,8 @@ export interface GatewayOptions {
   readonly followUps?: FollowUps | undefined;
   /** What is masked before it is written down, shown or logged; card numbers when left out. */
   readonly redaction?: RedactionOptions | undefined;
+  /** What may be played to callers; nothing when left out. */
+  readonly sounds?: Sounds | undefined;
   /** Keys of vendors: covered wherever one would be written or shown. Telnyx' and our own are known. */
   readonly secrets?: readonly string[] | undefined;
   /** How long each kind of data is kept; for ever when left out. */
@@ -88,10 +108,18 @@ export interface GatewayOptions {
   readonly recordings?: RecordingsSetup | undefined;
   /** See `MediaRouteOptions.pingMs`. */
   readonly mediaPingMs?: number | undefined;
+  /** Tool servers that cannot be used now, for `/readyz`. */
+  readonly toolFailures?: (() => readonly { readonly server: string; readonly why: string }[]) | undefined;
   /** How the providers with stand-ins stand, for the metrics. */
   readonly breakers?: (() => readonly ProviderBreaker[]) | undefined;
   /** Where traces of calls go; the gateway does not close it. */
   readonly tracing?: Tracing | undefined;
+  /** Who is told of events outside; `followUps` says of which. Default: nobody. */
+  readonly webhooks?: WebhooksSetup | undefined;
+  /** A server of somebody else to live in, below its prefix; it is theirs to start and to close. Default: an own one. */
+  readonly within?: FastifyInstance | undefined;
+  /** Told where it is reached, with the prefix, as soon as it is. */
+  readonly listening?: ((origin: string) => void) | undefined;
   /** Adds routes of the embedding program before the server listens. */
   readonly extend?: (app: FastifyInstance) => Promise<void>;
 }
@@ -99,13 +127,17 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly app: FastifyInstance;
   readonly registry: CallRegistry;
+  /** Places calls. */
+  readonly dialer: Dialer;
   readonly events: EventBus;
   /** Its keeper holds the outbox' handlers for recordings. */
   readonly recordings: Recordings;
-  /** The port it listens on. */
+  /** The port it listens on; 0 while a server of somebody else does not. */
   readonly port: number;
-  /** Origin that webhooks and sockets reach. */
+  /** Origin that webhooks and sockets reach, with the prefix inside a server of somebody else. */
   readonly origin: string;
+  /** `/v1` for the program itself: no socket, no key, never listens. Ask it with `inject`. */
+  readonly inside: () => Promise<FastifyInstance>;
   /** Resolves when every call of an earlier process was taken over or closed. */
   readonly recovered: Promise<void>;
   /** No new calls; resolves when the live ones have ended, by themselves until `timeoutMs`, then with a goodbye. */
@@ -146,7 +178,7 @@ async function start(
   const secrets = [options.telnyx.apiKey, ...options.apiKeys, ...(options.secrets ?? [])];
   const redactor = createRedactor(options.redaction, secrets);
   const log = redactingLog(options.log, redactor);
-  const telnyx = createTelnyxApi({ apiKey: options.telnyx.apiKey, baseUrl: options.telnyx.baseUrl, clock, log });
+  const telnyx = createTelnyxApi({ ...options.telnyx, clock, log });
   const journal = createJournalWriter({ dataDir, clock, log });
   const events = new EventBus(clock, log);
   const followUps = { ...(options.followUps ?? NO_FOLLOW_UPS), summaryAgents: summaryAgents(agents) };
@@ -156,10 +188,14 @@ async function start(
     clock,
     log,
     projector: { dataDir, followUps },
-    onWork: () => afterCall.worker.wake(),
+    onWork: () => {
+      afterCall.worker.wake();
+      webhooks.wake();
+    },
   });
   const wheel = new Wheel(clock);
-  let origin = options.publicUrl ?? '';
+  const prefix = options.within?.prefix ?? '';
+  let origin = options.publicUrl === undefined ? '' : `${options.publicUrl}${prefix}`;
   /** Told whenever a call has ended or lives on without us. */
   const waiting = new Set<() => void>();
   const fewer = (): void => {
@@ -187,6 +223,12 @@ async function start(
     codec: media.codec,
     open: (callId, seed, agent) => openCall(callId, seed, agent),
   });
+  const dials = new DialQueue(clock, options.outbound ?? defaultOutbound, (ms) => metrics.outbound.waited(ms));
+  const dialer = new Dialer({
+    ...{ registry, agents, routing: gates.routing, destinations: gates.destinations, queue: dials },
+    telnyx: options.telnyx,
+    ownsNumber: (number) => gates.ownsNumber(number),
+  });
   const metrics = new Metrics({
     software: options.software,
     sessions: () => registry.sessions.values(),
@@ -199,6 +241,7 @@ async function start(
     breakers: options.breakers ?? (() => []),
     spans: () => options.tracing?.counts(),
   });
+  metrics.outbound.watch(() => dials.state);
   events.subscribe((event) => {
     if (event.type === 'call.updated') fewer();
     // A partial is told and never kept; a summary is in the store already.
@@ -221,7 +264,15 @@ async function start(
     wake: () => afterCall.worker.wake(),
   });
 
+  const webhooks = new Webhooks({
+    ...(options.webhooks ?? { endpoints: [], env: {} }),
+    ...{ store, clock, log, software: options.software },
+    observe: (endpoint, outcome) => metrics.endpoints.attempt(endpoint, outcome),
+  });
+  metrics.endpoints.watch(() => webhooks.state());
+
   const afterCall = createAfterCall({
+    webhooks,
     ...{ store, clock, log, dataDir, agents, events, followUps },
     handlers: { ...recordings.keeper.handlers, ...privacy.erasure.handlers },
     observe: ({ kind }, outcome) => metrics.outbox.attempt(kind, outcome),
@@ -256,12 +307,16 @@ async function start(
       ),
       telnyx,
       providers,
+      tools: agents.get(agent)?.tools?.() ?? [],
       l16ByteOrder: media.l16ByteOrder,
+      sounds: options.sounds,
+      holdMusic: agents.get(agent)?.holdMusic,
       journal: {
         append: (record, onWritten) => journal.append(callId, record, onWritten),
         track: (record) => journal.track(callId, seal(record)),
         close: (end) => journal.close(callId, end, () => store.touched(callId)),
       },
+      dials,
       destinations: gates.destinations,
       expectMedia: (token, leg, epoch) => {
         const session = registry.sessions.get(callId);
@@ -283,21 +338,28 @@ async function start(
     };
   };
 
-  const app = fastify({
-    logger: false,
-    bodyLimit: 1024 * 1024,
-    // Half-sent requests would live 90 s by default.
-    requestTimeout: 10_000,
-    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
-    forceCloseConnections: true,
-    // URLs that no route can be looked up for, and bytes that are not HTTP, never reach the error handler.
-    frameworkErrors: errorHandler(log),
-    clientErrorHandler: answerBadRequest,
-  });
+  const { within } = options;
+  const app =
+    within ??
+    fastify({
+      logger: false,
+      bodyLimit: 1024 * 1024,
+      // Half-sent requests would live 90 s by default.
+      requestTimeout: 10_000,
+      http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+      forceCloseConnections: true,
+      // URLs that no route can be looked up for, and bytes that are not HTTP, never reach the error handler.
+      frameworkErrors: errorHandler(log),
+      clientErrorHandler: answerBadRequest,
+    });
   app.setErrorHandler(errorHandler(log));
-  app.setNotFoundHandler((request, reply) =>
-    send(reply, problemOf('not_found', `there is no ${request.method} ${request.url.split('?')[0] ?? ''} here`)),
-  );
+  const version = options.software.replace(/^\S+ /, '');
+  const routes = new KnownRoutes();
+  routes.watch(app);
+  // At the root of a server of somebody else it would be theirs.
+  if (!within || prefix !== '') {
+    app.setNotFoundHandler(notFoundHandler(routes));
+  }
   await websocketSupport(app);
   const takeover = await Takeover.read({
     log,
@@ -317,7 +379,7 @@ async function start(
   });
   await app.register(webhookRoute({ registry, takeover, recordingSaved, verifier, memory, clock, log, metrics }));
   await app.register(mediaRoute({ registry, clock, log, metrics, pingMs: options.mediaPingMs }));
-  await app.register(
+  const api = (apiKeys: readonly string[]): ReturnType<typeof controlApi> =>
     controlApi({
       clock,
       registry,
@@ -325,58 +387,71 @@ async function start(
       events,
       eventStreams: { missed, log, awaitsSummary: (callId) => afterCall.summaries.expects(callId) },
       reader: new CallReader({ clock, registry, journal, dataDir, store }),
-      apiKeys: options.apiKeys,
+      apiKeys,
+      rateLimit: options.apiRateLimit ?? DEFAULT_API_RATE_LIMIT,
+      observe: (status) => metrics.api.answered(status),
       destinations: gates.destinations,
+      dialer,
+      store,
       numbers: gates.numbers,
+      sounds: options.sounds ?? NO_SOUNDS,
       privacy: privacy.routes,
       recovered: () => recovered,
       recordings,
       log,
       origin: () => origin,
-    }),
-  );
-  await app.register(recordingLinks({ recordings, clock, log }));
-  app.get('/asyncapi.json', async () => asyncApi(options.software.replace(/^\S+ /, '')));
-  app.get('/healthz', async () => ({ status: 'ok' }));
-  app.get('/readyz', async (_request, reply) => {
-    const failed = journal.state().failed;
-    const reasons = [
-      ...(registry.draining ? ['draining'] : []),
-      ...(registry.full ? ['full'] : []),
-      ...(failed === undefined ? [] : [`journal: ${failed}`]),
-    ];
-    const { pending } = gates.numbers;
-    // Calls are taken all the same.
-    const unkept = recordings.keeper.state().failed;
-    const storeFailed = store.state().failed;
-    const degraded = [
-      ...(storeFailed === undefined ? [] : [`store: ${storeFailed}`]),
-      ...(pending === undefined ? [] : [`numbers set by API are not known yet: ${pending}`]),
-      ...(unkept === undefined ? [] : [`recordings wait to be stored: ${unkept}`]),
-    ];
-    return reply.code(reasons.length === 0 ? 200 : 503).send({
-      status: reasons.length === 0 ? 'ready' : 'not ready',
-      reasons,
-      ...(degraded.length === 0 ? {} : { degraded }),
     });
+  await app.register(async (scope) => {
+    if (within && options.apiKeys.length === 0) loopbackOnly(scope);
+    await scope.register(api(options.apiKeys));
   });
-  app.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
-  );
+  await app.register(recordingLinks({ recordings, clock, log }));
+  addOperationsRoutes(app, {
+    metrics,
+    version,
+    readiness: () => {
+      const failed = journal.state().failed;
+      const { pending } = gates.numbers;
+      const unkept = recordings.keeper.state().failed;
+      const storeFailed = store.state().failed;
+      return {
+        reasons: [
+          ...(registry.draining ? ['draining'] : []),
+          ...(registry.full ? ['full'] : []),
+          ...(failed === undefined ? [] : [`journal: ${failed}`]),
+        ],
+        // Calls are taken all the same.
+        degraded: [
+          ...(storeFailed === undefined ? [] : [`store: ${storeFailed}`]),
+          ...(pending === undefined ? [] : [`numbers set by API are not known yet: ${pending}`]),
+          ...(unkept === undefined ? [] : [`recordings wait to be stored: ${unkept}`]),
+          ...(options.toolFailures?.() ?? []).map(({ server, why }) => `tool server ${server} is away: ${why}`),
+          ...webhooks
+            .state()
+            .flatMap(({ name, failing }) => (failing === undefined ? [] : [`webhooks to ${name} fail: ${failing}`])),
+        ],
+      };
+    },
+  });
+  addDocsPage(app, routes, version);
 
   await options.extend?.(app);
 
+  /** See {@link Gateway.inside}; made when somebody asks. */
+  let local: Promise<FastifyInstance> | undefined;
   const release = async (): Promise<void> => {
     // What still lives (a bridged pair, a hangup that Telnyx did not confirm) is the next process' to take over.
     for (const session of registry.sessions.values()) session.leave();
     wheel.stop();
     telnyx.close();
     // A server closes only when its last connection has; upgraded ones are not closed with the others.
-    for (const socket of app.websocketServer.clients) socket.terminate();
-    await app.close();
+    if (!within) for (const socket of app.websocketServer.clients) socket.terminate();
+    if (!within) await app.close();
+    await local?.then((inside) => inside.close());
     await gates.close();
     await privacy.stop();
     await afterCall.worker.stop();
+    await webhooks.stop();
     await journal.stop();
     await recordings.close();
     // Every journal has its last line now: what the store still lacks goes in, as far as the database answers.
@@ -386,19 +461,16 @@ async function start(
   // A webhook's 200 waits for its journal line, 50 ms at most: the first one's must not go before it either.
   await patiently(clock, DISK_START_MS, journal.started());
   await patiently(clock, STORE_START_MS, gates.numbers.load());
-  try {
-    await app.listen({ host: options.host, port: options.port });
-  } catch (thrown) {
-    await release();
-    throw thrown;
-  }
-  privacy.start();
-  afterCall.worker.start();
-  const { port } = app.server.address() as AddressInfo;
-  if (origin === '') origin = `http://${options.host}:${port}`;
-  recovered = takeover
-    .run({ telnyx, registry, agents, codec: media.codec, open: openCall })
-    .then(() => reportStrangers(options, registry, telnyx));
+  const begin = (): void => {
+    privacy.start();
+    afterCall.worker.start();
+    webhooks.start();
+    if (origin === '') origin = `${localOrigin(app.server) ?? ''}${prefix}`;
+    options.listening?.(origin);
+    recovered = takeover
+      .run({ telnyx, registry, agents, codec: media.codec, open: openCall })
+      .then(() => reportStrangers(options, registry, telnyx));
+  };
   const emptied = async (ms: number): Promise<boolean> => {
     if (countActive(registry) === 0) return true;
     return new Promise<boolean>((resolve) => {
@@ -418,31 +490,61 @@ async function start(
     for (const session of [...registry.sessions.values()]) session.post({ type: 'drain', now });
   };
   let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      registry.drain();
+      postAll(true);
+      await emptied(LAST_HANGUPS_MS);
+      await release();
+    })();
+    return stopping;
+  };
+  if (within) {
+    within.addHook('onListen', async () => begin());
+    within.addHook('preClose', stop);
+  } else {
+    try {
+      await app.listen({ host: options.host, port: options.port });
+    } catch (thrown) {
+      await release();
+      throw thrown;
+    }
+    begin();
+  }
   return {
     app,
     registry,
+    dialer,
     events,
     recordings,
-    port,
-    origin,
-    recovered,
+    get port() {
+      return (app.server.address() as AddressInfo | null)?.port ?? 0;
+    },
+    get origin() {
+      return origin;
+    },
+    get recovered() {
+      return recovered;
+    },
+    inside: () => {
+      local ??= (async () => {
+        const inside = fastify({ logger: false });
+        inside.setErrorHandler(errorHandler(log));
+        await inside.register(api([]));
+        return inside;
+      })();
+      return local;
+    },
     drain: async (timeoutMs) => {
       registry.drain();
+      dials.close();
       log.info({ calls: registry.sessions.size, timeoutMs }, 'draining: no new calls');
       if (await emptied(timeoutMs)) return;
       log.info({ calls: registry.sessions.size }, 'drain timeout: saying goodbye');
       postAll(false);
       await emptied(GOODBYE_MS);
     },
-    stop: () => {
-      stopping ??= (async () => {
-        registry.drain();
-        postAll(true);
-        await emptied(LAST_HANGUPS_MS);
-        await release();
-      })();
-      return stopping;
-    },
+    stop,
   };
 }
 

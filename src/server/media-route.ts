@@ -4,6 +4,7 @@ import type { CallRegistry, MediaTicket } from '../call/registry.ts';
 import type { Clock, TimerHandle } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { ownUpgrades } from './embedding.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface MediaRouteOptions {
@@ -121,22 +122,27 @@ function serve(socket: WebSocket, { session, leg, epoch }: MediaTicket, options:
   });
 }
 
-/** Registers the WebSocket support once per server. */
+/**
+ * Registers the WebSocket support once per server. One that a server of somebody else has already is used as it is: two
+ * would both answer every upgrade.
+ */
 export async function websocketSupport(app: FastifyInstance): Promise<void> {
   // The plugin would accept an upgrade on every route and close it again.
   const urls = new Set<string>();
   app.addHook('onRoute', (route) => {
     if (route.websocket === true) urls.add(route.url);
   });
-  await app.register(websocket, {
-    options: SOCKET_LIMITS,
-    // The plugin's own would cut the connection before the close code has left.
-    errorHandler: (_error, socket) => {
-      if (socket.readyState === socket.OPEN) socket.close(1011, 'internal error');
-    },
-    // By default every live socket would be closed when the server closes: all calls at once.
-    preClose: (done: () => void) => done(),
-  });
+  if (!app.hasDecorator('websocketServer')) {
+    await app.register(websocket, {
+      options: { ...SOCKET_LIMITS, server: ownUpgrades(app.server, [`${app.prefix}/media`, `${app.prefix}/phone`]) },
+      // The plugin's own would cut the connection before the close code has left.
+      errorHandler: (_error, socket) => {
+        if (socket.readyState === socket.OPEN) socket.close(1011, 'internal error');
+      },
+      // By default every live socket would be closed when the server closes: all calls at once.
+      preClose: (done: () => void) => done(),
+    });
+  }
   app.addHook('onRequest', async (request) => {
     const { url } = request.routeOptions;
     if (request.ws && url !== undefined && !urls.has(url)) {

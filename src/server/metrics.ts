@@ -2,13 +2,16 @@ import type { Registry } from 'prom-client';
 import type { MediaLeg } from '../call/media-leg.ts';
 import type { CallObserver } from '../call/observer.ts';
 import type { AgentProviders } from '../call/ports.ts';
+import { ApiMetrics } from './metrics/api.ts';
 import { AudioMetrics } from './metrics/audio.ts';
 import { CallWatch, type CallSubjects } from './metrics/call-watch.ts';
 import { CallMetrics } from './metrics/calls.ts';
 import { ConversationMetrics } from './metrics/conversation.ts';
+import { EndpointMetrics } from './metrics/endpoints.ts';
 import { GateMetrics } from './metrics/gates.ts';
 import { Instruments } from './metrics/instruments.ts';
 import { MachineMetrics } from './metrics/machine.ts';
+import { OutboundMetrics } from './metrics/outbound.ts';
 import { OutboxMetrics } from './metrics/outbox.ts';
 import { PrivacyMetrics } from './metrics/privacy.ts';
 import { ProviderMetrics } from './metrics/providers.ts';
@@ -25,11 +28,15 @@ export class Metrics {
   readonly #subjects: CallSubjects;
   readonly #webhooks: WebhookMetrics;
   readonly #machine: MachineMetrics;
+  readonly api: ApiMetrics;
   /** Who is not let in, and who is not called. */
   readonly gates: GateMetrics;
   readonly recordings: RecordingMetrics;
   readonly privacy: PrivacyMetrics;
   readonly outbox: OutboxMetrics;
+  readonly outbound: OutboundMetrics;
+  /** Outgoing webhooks. */
+  readonly endpoints: EndpointMetrics;
 
   constructor(sources: MetricsSources) {
     const on = new Instruments();
@@ -41,10 +48,13 @@ export class Metrics {
       audio: new AudioMetrics(on, sources),
     };
     this.#webhooks = new WebhookMetrics(on);
+    this.api = new ApiMetrics(on);
     this.gates = new GateMetrics(on);
     this.recordings = new RecordingMetrics(on);
     this.privacy = new PrivacyMetrics(on);
     this.outbox = new OutboxMetrics(on);
+    this.outbound = new OutboundMetrics(on);
+    this.endpoints = new EndpointMetrics(on);
     this.#machine = new MachineMetrics(on, sources);
   }
 

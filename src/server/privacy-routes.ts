@@ -6,6 +6,8 @@ import { LandlineError } from '../core/errors.ts';
 import type { Erasure, NumberErased } from '../records/erasure.ts';
 import { isoTime } from '../core/clock.ts';
 import type { CallRow, EventRow, Store } from '../store/port.ts';
+import { callParams } from './api/call-schemas.ts';
+import type { ApiAnswer, ApiDoc, ZodProvider } from './api/documented.ts';
 
 export interface PrivacyRoutesOptions {
   readonly erasure: Pick<Erasure, 'call' | 'number'>;
@@ -32,9 +34,47 @@ const number = z
 
 export const privacyBody: z.ZodType<{ readonly number: string }> = z.strictObject({ number });
 
+const erasedSchema: z.ZodType<NumberErased> = z.strictObject({
+  calls: z.int().min(0).describe('calls that are gone'),
+  afterEnd: z.int().min(0).describe('calls that have not ended: they are erased when they have'),
+});
+
+const exported: ApiAnswer = {
+  description: 'Everything that is kept, as a file.',
+  types: { 'application/x-ndjson': 'one call a line: call, legs, transcript, actions, events, recordings' },
+  headers: { 'Content-Disposition': '`attachment`, with a file name' },
+};
+const docs = {
+  eraseCall: {
+    tag: 'privacy',
+    summary: 'Erase a call',
+    description: 'Its record, transcript, events, recordings and journal. It must have ended.',
+    answers: { 204: { description: 'Gone.' } },
+    problems: ['call_active', 'call_not_found', 'recording_storage_failed', 'store_unavailable'],
+  },
+  exportCall: {
+    tag: 'privacy',
+    summary: 'Export a call',
+    answers: { 200: exported },
+    problems: ['call_not_found', 'store_unavailable'],
+  },
+  exportNumber: {
+    tag: 'privacy',
+    summary: 'Export all calls of a number',
+    bodyExample: { number: '+14155550142' },
+    answers: { 200: exported },
+    problems: ['store_unavailable'],
+  },
+  eraseNumber: {
+    tag: 'privacy',
+    summary: 'Erase all calls of a number',
+    bodyExample: { number: '+14155550142' },
+    answers: { 200: { description: 'What was done.', schema: erasedSchema, example: { calls: 2, afterEnd: 0 } } },
+    problems: ['recording_storage_failed', 'store_unavailable'],
+  },
+} satisfies Readonly<Record<string, ApiDoc>>;
+
 const EVENTS_AT_ONCE = 500;
-/** Who did it, in the audit line. */
-const BY = 'api';
 
 /**
  * What is kept about a person: `DELETE /v1/calls/{id}`, `POST /v1/privacy/export` and `POST /v1/privacy/erase`.
@@ -42,32 +82,40 @@ const BY = 'api';
  */
 export function privacyRoutes(options: PrivacyRoutesOptions): (app: FastifyInstance) => Promise<void> {
   const { erasure, store, settled, log } = options;
-  return async (app) => {
-    app.delete<{ Params: { id: string } }>('/v1/calls/:id', async ({ params }, reply) => {
-      await erasure.call(params.id, BY);
-      return reply.code(204).send();
-    });
+  return async (server) => {
+    const app = server.withTypeProvider<ZodProvider>();
+    const ofCall = { params: callParams };
+    const ofNumber = { body: privacyBody };
 
-    app.get<{ Params: { id: string } }>('/v1/calls/:id/export', async ({ params }, reply) => {
+    app.delete(
+      '/v1/calls/:id',
+      { schema: ofCall, config: { api: docs.eraseCall } },
+      async ({ params, caller }, reply) => {
+        await erasure.call(params.id, caller);
+        return reply.code(204).send();
+      },
+    );
+
+    const exportCall = { schema: ofCall, config: { api: docs.exportCall } };
+    app.get('/v1/calls/:id/export', exportCall, async ({ params, caller }, reply) => {
       await settled();
       if (!(await store.call(params.id))) {
         throw new LandlineError('call_not_found', `there is no call ${params.id.slice(0, 100)}`);
       }
-      log.info({ callId: params.id, by: BY }, 'call exported');
+      log.info({ callId: params.id, by: caller }, 'call exported');
       return sendLines(reply, options, [params.id]);
     });
 
-    app.post('/v1/privacy/export', async ({ body }, reply) => {
-      const asked = privacyBody.parse(body ?? {});
+    const exportNumber = { schema: ofNumber, config: { api: docs.exportNumber } };
+    app.post('/v1/privacy/export', exportNumber, async ({ body, caller }, reply) => {
       await settled();
-      const ids = await store.callsOfNumber(asked.number);
-      log.info({ number: maskNumber(asked.number), calls: ids.length, by: BY }, 'calls of a number exported');
+      const ids = await store.callsOfNumber(body.number);
+      log.info({ number: maskNumber(body.number), calls: ids.length, by: caller }, 'calls of a number exported');
       return sendLines(reply, options, ids);
     });
 
-    app.post('/v1/privacy/erase', async ({ body }): Promise<NumberErased> =>
-      erasure.number(privacyBody.parse(body ?? {}).number, BY),
-    );
+    const eraseNumber = { schema: ofNumber, config: { api: docs.eraseNumber } };
+    app.post('/v1/privacy/erase', eraseNumber, async ({ body, caller }) => erasure.number(body.number, caller));
   };
 }
 

@@ -11,21 +11,41 @@ export interface Problem {
   readonly status: number;
   readonly detail: string;
   readonly code: ErrorCode;
+  /** Of `request_invalid`: each thing that is wrong. */
+  readonly errors?: readonly RequestError[];
+}
+
+export interface RequestError {
+  /** The member (`metadata.order`), else the part of the request: `body`, `querystring`, `params`. */
+  readonly path: string;
+  readonly message: string;
 }
 
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  busy: 409,
   call_active: 409,
   call_not_active: 409,
+  call_not_answered: 409,
   call_not_found: 404,
+  caller_id_not_allowed: 403,
+  content_type_unsupported: 415,
   destination_not_allowed: 403,
+  dial_not_configured: 409,
+  dial_queue_full: 503,
   gateway_draining: 503,
   gateway_full: 503,
+  idempotency_conflict: 409,
+  machine: 409,
   media_token_invalid: 401,
+  method_not_allowed: 405,
+  no_answer: 409,
   not_found: 404,
   number_configured: 409,
   number_not_found: 404,
   not_supported: 501,
+  origin_not_allowed: 403,
   provider_failed: 502,
+  rate_limited: 429,
   recording_damaged: 500,
   recording_key_missing: 500,
   recording_link_expired: 410,
@@ -34,8 +54,10 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   recording_not_active: 409,
   recording_range_invalid: 416,
   recording_storage_failed: 503,
+  rejected: 409,
   request_invalid: 400,
   request_too_large: 413,
+  sound_not_found: 404,
   store_unavailable: 503,
   telnyx_command_failed: 502,
   too_many_readers: 503,
@@ -68,6 +90,22 @@ export function send(reply: FastifyReply, problem: Problem): FastifyReply {
   return reply.code(problem.status).type('application/problem+json').send(problem);
 }
 
+/** For a path that is not there, or is there with other methods. */
+export function notFoundHandler(routes: {
+  methodsOf(path: string): readonly string[];
+}): (request: FastifyRequest, reply: FastifyReply) => void {
+  return ({ method, url }, reply) => {
+    const path = url.split('?')[0] ?? '';
+    const methods = routes.methodsOf(path);
+    if (methods.length === 0) {
+      void send(reply, problemOf('not_found', `there is no ${path} here`));
+      return;
+    }
+    void reply.header('allow', methods.join(', '));
+    void send(reply, problemOf('method_not_allowed', `${path} knows no ${method}, but ${methods.join(', ')}`));
+  };
+}
+
 /** What is not HTTP is answered as far as the socket still takes an answer, and its connection ends. */
 export function answerBadRequest(error: Error & { readonly code?: string }, socket: Socket): void {
   if (socket.destroyed || error.code === 'ECONNRESET') return;
@@ -85,11 +123,14 @@ export function answerBadRequest(error: Error & { readonly code?: string }, sock
 function toProblem(error: unknown, request: FastifyRequest, log: Log): Problem {
   if (error instanceof LandlineError && STATUS[error.code] !== undefined) return problemOf(error.code, error.message);
   if (error instanceof ZodError) {
-    const detail = error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`).join('; ');
-    return problemOf('request_invalid', detail);
+    const whole = 'validationContext' in error ? String(error.validationContext) : 'body';
+    const errors = error.issues.map((issue) => ({ path: issue.path.join('.') || whole, message: issue.message }));
+    const detail = errors.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    return { ...problemOf('request_invalid', detail), errors };
   }
   const status = typeof error === 'object' && error !== null && 'statusCode' in error ? Number(error.statusCode) : 500;
   const message = error instanceof Error ? error.message : String(error);
+  if (status === 415) return problemOf('content_type_unsupported', 'send JSON with "content-type: application/json"');
   if (status === 413) return problemOf('request_too_large', message);
   if (status >= 400 && status < 500) return problemOf('request_invalid', message);
   log.error({ error: message, method: request.method, route: request.routeOptions.url }, 'request failed');

@@ -9,6 +9,8 @@ import type { Playable } from '../records/recording-library.ts';
 import { MAX_LINK_SECONDS } from '../records/recording-options.ts';
 import type { ByteRange } from '../records/recording-storage.ts';
 import type { Recordings } from '../records/recordings.ts';
+import { callParams } from './api/call-schemas.ts';
+import type { ApiDoc, ZodProvider } from './api/documented.ts';
 import { problemOf, send } from './problem.ts';
 
 export interface RecordingFilesOptions {
@@ -21,38 +23,110 @@ export interface RecordingFilesOptions {
   readonly origin: () => string;
 }
 
+const AUDIO = { 'audio/wav': 'PCM', 'audio/flac': 'FLAC', 'audio/ogg': 'Opus' };
+
 const wish = { format: z.enum(RECORDING_FORMATS).optional(), id: z.string().min(1).max(100).optional() };
 const fileQuery = z.object(wish);
 const linkBody = z
   .strictObject({ ...wish, expiresInSeconds: z.number().int().min(1).max(MAX_LINK_SECONDS).optional() })
   .default({});
 
-type WithId = { Params: { id: string } };
+const recordingSchema = z.strictObject({
+  id: z.string().describe('`call`, or what Telnyx calls a recording it made'),
+  source: z.enum(['call', 'telnyx']),
+  format: z.string(),
+  contentType: z.string(),
+  bytes: z.int().min(0),
+  durationMs: z.int().min(0).nullable(),
+  encrypted: z.boolean(),
+  keptAt: z.iso.datetime(),
+});
+
+const file = {
+  tag: 'recordings',
+  summary: 'Hear a call',
+  description: 'Stereo: caller left, agent right. Of a live call as far as it is; ranges once it is finished.',
+  headers: { Range: 'one range of bytes', 'If-None-Match': 'the `ETag` that is known', 'If-Range': 'an `ETag`' },
+  answers: {
+    200: { description: 'All of it.', types: AUDIO },
+    206: { description: 'The range.', types: AUDIO, headers: { 'Content-Range': 'which bytes, of how many' } },
+    304: { description: 'It is still what `If-None-Match` says.' },
+  },
+} satisfies ApiDoc;
+const FILE_PROBLEMS = [
+  'not_supported',
+  'recording_damaged',
+  'recording_key_missing',
+  'recording_not_found',
+  'recording_range_invalid',
+  'recording_storage_failed',
+] as const;
+const docs = {
+  file: { ...file, problems: [...FILE_PROBLEMS, 'call_not_found', 'store_unavailable'] },
+  opened: {
+    ...file,
+    summary: 'Hear a call by a link',
+    isOpen: true,
+    problems: [...FILE_PROBLEMS, 'recording_link_expired', 'recording_link_invalid', 'request_invalid'],
+  },
+  list: {
+    tag: 'recordings',
+    summary: 'List the kept recordings of a call',
+    answers: {
+      200: {
+        description: 'All of them; our own first.',
+        schema: z.strictObject({ recordings: z.array(recordingSchema) }),
+      },
+    },
+    problems: ['call_not_found', 'store_unavailable'],
+  },
+  link: {
+    tag: 'recordings',
+    summary: 'Make a link to a recording',
+    description: 'Who has it can hear the recording without a key, until it expires.',
+    bodyExample: { expiresInSeconds: 600 },
+    answers: {
+      200: { description: 'The link.', schema: z.strictObject({ url: z.url(), expiresAt: z.iso.datetime() }) },
+    },
+    problems: [
+      'call_not_found',
+      'not_supported',
+      'recording_damaged',
+      'recording_not_found',
+      'recording_storage_failed',
+      'store_unavailable',
+    ],
+  },
+} satisfies Readonly<Record<string, ApiDoc>>;
 
 /** `/v1/calls/{id}/recording…`; whoever adds it decides who may ask. */
-export function addRecordingRoutes(app: FastifyInstance, options: RecordingFilesOptions): void {
+export function addRecordingRoutes(server: FastifyInstance, options: RecordingFilesOptions): void {
   const { recordings, clock, log, known, origin } = options;
   const { library, links, linkSeconds } = recordings;
+  const app = server.withTypeProvider<ZodProvider>();
 
-  app.route<WithId>({
+  app.route({
     // A HEAD of our own: Fastify's would read the whole recording to throw it away.
     method: ['GET', 'HEAD'],
     url: '/v1/calls/:id/recording',
+    schema: { params: callParams, querystring: fileQuery },
+    config: { api: docs.file },
     handler: async (request, reply) => {
       const { id } = request.params;
-      const query = fileQuery.parse(request.query);
       await known(id);
-      return sendRecording(request, reply, await library.find(id, query), log);
+      return sendRecording(request, reply, await library.find(id, request.query), log);
     },
   });
 
-  app.get<WithId>('/v1/calls/:id/recordings', async ({ params }) => {
+  const list = { schema: { params: callParams }, config: { api: docs.list } };
+  app.get('/v1/calls/:id/recordings', list, async ({ params }) => {
     await known(params.id);
     return { recordings: (await library.list(params.id)).map(listed) };
   });
 
-  app.post<WithId>('/v1/calls/:id/recording/link', async ({ params, body }) => {
-    const { expiresInSeconds = linkSeconds, ...wanted } = linkBody.parse(body ?? {});
+  const link = { schema: { params: callParams, body: linkBody }, config: { api: docs.link } };
+  app.post('/v1/calls/:id/recording/link', link, async ({ params, body }) => {
+    const { expiresInSeconds = linkSeconds, ...wanted } = body;
     await known(params.id);
     // A link that leads nowhere would be found out by somebody else.
     await library.find(params.id, wanted);
@@ -72,6 +146,7 @@ export function recordingLinks(
     app.route<{ Params: { token: string } }>({
       method: ['GET', 'HEAD'],
       url: '/recordings/:token',
+      config: { api: docs.opened },
       handler: async (request, reply) => {
         const { callId, ...wanted } = recordings.links.open(request.params.token, clock.wall());
         // The address is the key: it must not travel on.
@@ -83,7 +158,7 @@ export function recordingLinks(
 }
 
 async function sendRecording(
-  request: FastifyRequest,
+  request: Pick<FastifyRequest, 'headers' | 'method'>,
   reply: FastifyReply,
   playable: Playable,
   log: Log,

@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { foldFacts } from '../call/facts.ts';
 import { recoverCall, type RecoveryOptions } from '../call/recovery.ts';
+import { readLegState } from '../call/telnyx-command.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { listLive, readJournal, type Journal } from '../journal/reader.ts';
@@ -49,6 +50,7 @@ export class Takeover {
       }
       const legs = Object.values(facts.legs);
       const ids = legs.flatMap((leg) => [leg.callControlId, leg.callLegId, leg.callSessionId]);
+      ids.push(journal.head.callId);
       return { journal, ids: new Set(ids.filter((id): id is string => id !== undefined && id !== '')) };
     });
     this.webhookIds = webhookIds;
@@ -100,7 +102,8 @@ export class Takeover {
 
   /** Waits until the call of this event, if it is one of ours, has been taken over. */
   async settled(event: TelnyxEvent): Promise<void> {
-    const ids = [event.callControlId, event.callLegId, event.callSessionId];
+    // A leg that was dialled when the process was killed may be known by nothing but its mark.
+    const ids = [event.callControlId, event.callLegId, event.callSessionId, readLegState(event.clientState)?.call];
     for (const [leftover, taken] of this.#waiting) {
       if (ids.some((id) => id !== undefined && leftover.ids.has(id))) await taken;
     }

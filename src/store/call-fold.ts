@@ -1,5 +1,5 @@
 import type { TurnRecord } from '../agent/dialogue/inputs.ts';
-import { FactsFold, toolText, type CallFacts } from '../call/facts.ts';
+import { briefingText, FactsFold, toolText, type CallFacts } from '../call/facts.ts';
 import type { PublicEvent } from '../call/inputs.ts';
 import { LandlineError } from '../core/errors.ts';
 import type { EventRecord, HeadRecord, JournalRecord } from '../journal/format.ts';
@@ -37,6 +37,8 @@ export class CallFold {
   readonly #tools = new Map<string, OpenTool>();
   #metadata: Readonly<Record<string, string>> = {};
   #hangup: { readonly cause: string | null; readonly sipCode: string | null } | undefined;
+  /** Why it ended, where neither the reason nor Telnyx says enough. */
+  #detail: string | undefined;
   #answeredAt: number | null = null;
   #endedAt: number | null = null;
   #endReason: string | null = null;
@@ -139,7 +141,7 @@ export class CallFold {
       durationMs: isOver ? (facts.durationMs ?? 0) : null,
       hangupCause: cause,
       sipCode,
-      hangupText: hangupText(cause, sipCode),
+      hangupText: this.#detail ?? hangupText(cause, sipCode),
       callControlId: leg?.callControlId ?? '',
       callLegId: leg?.callLegId ?? null,
       callSessionId: leg?.callSessionId ?? null,
@@ -168,6 +170,9 @@ export class CallFold {
       case 'turn.ended':
         this.#turns.push(this.#turn(record.s, event.data));
         return;
+      case 'transfer.briefed':
+        this.#turns.push(this.#briefing(record.s, event.data));
+        return;
       case 'tool.called': {
         const { id, name, arguments: args } = event.data;
         this.#tools.set(id, { seq: record.s, name, args, t: record.t });
@@ -183,11 +188,20 @@ export class CallFold {
       case 'call.ended':
         this.#endedAt ??= at;
         this.#endReason ??= event.data.reason;
+        this.#detail = event.data.detail;
         this.#hangup = { cause: event.data.cause ?? null, sipCode: event.data.sipCode ?? null };
         this.#closeTools(record.t);
         return;
       default:
     }
+  }
+
+  #briefing(seq: number, data: Extract<PublicEvent, { type: 'transfer.briefed' }>['data']): TurnRow {
+    const { target, text, startMs, endMs } = data;
+    return {
+      ...{ callId: this.callId, seq, turn: null, role: 'tool', text: briefingText(target, text), startMs, endMs },
+      ...{ interrupted: false, latency: null },
+    };
   }
 
   #turn(seq: number, turn: TurnRecord): TurnRow {

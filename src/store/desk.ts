@@ -1,6 +1,6 @@
-import { sql, type ExpressionBuilder } from 'kysely';
+import { sql, type ExpressionBuilder, type RawBuilder } from 'kysely';
 import type { Engine } from './engine.ts';
-import type { DialRow, Store, Work } from './port.ts';
+import type { DialRow, KnownWork, LaneScope, Store, Work } from './port.ts';
 import { insertWork } from './project.ts';
 import { clean, indexed, rowToWork } from './rows.ts';
 import type { Tables } from './schema.ts';
@@ -11,7 +11,10 @@ const KEY_MS = 24 * 3600 * 1000;
 const DIALS_MS = 31 * KEY_MS;
 
 /** The outbox: work of one lane one after the other, a failing head holds its lane. */
-type Outbox = Pick<Store, 'addWork' | 'dueWork' | 'nextDue' | 'workDone' | 'workFailed'> & {
+type Outbox = Pick<
+  Store,
+  'addWork' | 'dueWork' | 'nextDue' | 'waitingIn' | 'knownWork' | 'retryWork' | 'workDone' | 'workFailed'
+> & {
   /** How much waits, heads of lanes and the rest. */
   waitingWork(): Promise<number>;
 };
@@ -29,17 +32,18 @@ export function createOutbox({ db }: Engine, now: () => number): Outbox {
           .where(sql<boolean>`before.state = 'waiting'`),
       ),
     );
-  const heads = () =>
+  const heads = (lanes: LaneScope) =>
     db
       .selectFrom('outbox as head')
       .where(sql<boolean>`head.state = 'waiting'`)
+      .where(isWithin(sql`head.lane`, lanes))
       .where(isHead);
   return {
     async addWork(work) {
       await db.transaction().execute((trx) => insertWork(trx, work, now()));
     },
-    async dueWork(due, limit): Promise<readonly Work[]> {
-      const rows = await heads()
+    async dueWork(due, limit, lanes = {}): Promise<readonly Work[]> {
+      const rows = await heads(lanes)
         .selectAll('head')
         .where('head.due_at', '<=', due)
         .orderBy('head.id')
@@ -47,11 +51,40 @@ export function createOutbox({ db }: Engine, now: () => number): Outbox {
         .execute();
       return rows.map(rowToWork);
     },
-    async nextDue() {
-      const next = await heads()
+    async nextDue(lanes = {}) {
+      const next = await heads(lanes)
         .select((eb) => eb.fn.min('head.due_at').as('due'))
         .executeTakeFirst();
       return next?.due ?? undefined;
+    },
+    async waitingIn(lanes) {
+      const { count, oldest } = await db
+        .selectFrom('outbox')
+        .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.min<number | null>('created_at').as('oldest')])
+        .where(sql<boolean>`state = 'waiting'`)
+        .where(isWithin(sql`lane`, lanes))
+        .executeTakeFirstOrThrow();
+      return { count, oldestAt: oldest };
+    },
+    async knownWork({ lanes, state, limit }): Promise<readonly KnownWork[]> {
+      const rows = await db
+        .selectFrom('outbox')
+        .selectAll()
+        .where(isWithin(sql`lane`, lanes))
+        .$if(state !== undefined, (query) => query.where('state', '=', state ?? ''))
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({ ...rowToWork(row), state: row.state as KnownWork['state'] }));
+    },
+    async retryWork(key, at) {
+      const { numUpdatedRows } = await db
+        .updateTable('outbox')
+        .set({ state: 'waiting', attempts: 0, due_at: at })
+        .where('key', '=', clean(key))
+        .where('state', '=', 'given_up')
+        .executeTakeFirstOrThrow();
+      return numUpdatedRows > 0n;
     },
     async workDone(id) {
       // Its key stays, so that it is not put in again; what it carried does not.
@@ -77,6 +110,17 @@ export function createOutbox({ db }: Engine, now: () => number): Outbox {
       return count;
     },
   };
+}
+
+/** Not LIKE: names of lanes may have its wildcards in them. */
+function isWithin(lane: RawBuilder<unknown>, { within, without = [] }: LaneScope): RawBuilder<boolean> {
+  const begins = (prefix: string): RawBuilder<boolean> =>
+    sql<boolean>`substr(${lane}, 1, ${sql.lit(prefix.length)}) = ${prefix}`;
+  const conditions = [
+    ...(within === undefined ? [] : [begins(within)]),
+    ...without.map((prefix) => sql<boolean>`not ${begins(prefix)}`),
+  ];
+  return conditions.length === 0 ? sql<boolean>`1 = 1` : sql<boolean>`${sql.join(conditions, sql` and `)}`;
 }
 
 /** Routing of numbers to agents. */

@@ -17,7 +17,7 @@ export const NO_FOLLOW_UPS: FollowUps = { recordings: false, summaryAgents: [], 
  * News, and the model's time, only for what happened within this time: a database that was lost and is filled again from
  * years of journals must not tell the world of all of them.
  */
-export const NEWS_MS = 72 * 3_600_000;
+export const NEWS_MS: number = 72 * 3_600_000;
 
 /** What follows from events that are kept now. @param now wall milliseconds. */
 export function webhookWork(followUps: FollowUps, events: readonly EventRow[], now: number): NewWork[] {

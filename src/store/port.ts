@@ -153,6 +153,19 @@ export interface Work extends NewWork {
   readonly error: string | null;
 }
 
+/** Which lanes of the outbox are meant; all of them when left out. */
+export interface LaneScope {
+  /** Only lanes whose name begins so. */
+  readonly within?: string;
+  /** No lanes whose names begin with one of these. */
+  readonly without?: readonly string[];
+}
+
+/** Work as it stands, also when it is over. What was done keeps its key only. */
+export interface KnownWork extends Work {
+  readonly state: 'waiting' | 'done' | 'given_up';
+}
+
 export interface NumberRow {
   readonly number: string;
   readonly agent: string;
@@ -212,9 +225,19 @@ export interface Store {
   // The outbox.
   addWork(work: readonly NewWork[]): Promise<void>;
   /** Heads of lanes that are due, oldest first. */
-  dueWork(now: number, limit: number): Promise<readonly Work[]>;
+  dueWork(now: number, limit: number, lanes?: LaneScope): Promise<readonly Work[]>;
   /** When the next one is due; undefined: nothing waits. */
-  nextDue(): Promise<number | undefined>;
+  nextDue(lanes?: LaneScope): Promise<number | undefined>;
+  /** How much waits, and since when the oldest of it does; null: nothing waits. */
+  waitingIn(lanes: LaneScope): Promise<{ readonly count: number; readonly oldestAt: number | null }>;
+  /** Newest first, in every state. */
+  knownWork(query: {
+    readonly lanes: LaneScope;
+    readonly state?: KnownWork['state'];
+    readonly limit: number;
+  }): Promise<readonly KnownWork[]>;
+  /** Makes given-up work due again, from its first attempt. False: there is none with this key that was given up. */
+  retryWork(key: string, now: number): Promise<boolean>;
   workDone(id: number): Promise<void>;
   /** @param dueAt undefined: given up; it leaves its lane and stays to be seen. */
   workFailed(id: number, error: string, dueAt: number | undefined): Promise<void>;

@@ -133,10 +133,7 @@ interface HeldPosition {
 }
 
 /** Where the store stands with this call; nobody else writes about it until `trx` ends. */
-async function holdPosition(
-  trx: Transaction<Tables>,
-  callId: string,
-): Promise<HeldPosition> {
+async function holdPosition(trx: Transaction<Tables>, callId: string): Promise<HeldPosition> {
   await trx
     .insertInto('journal_positions')
     .values({ call_id: callId, bytes: 0, complete: 0 })

@@ -4,7 +4,7 @@ import type { Log } from '../core/log.ts';
 import { endedByDay, listLive } from '../journal/reader.ts';
 import type { FollowUps } from './follow-ups.ts';
 import { readPass, type Reading } from './journal-pass.ts';
-import type { Store } from './port.ts';
+import type { CallBatch, JournalPosition, Store } from './port.ts';
 
 export interface ProjectorOptions {
   readonly store: Pick<Store, 'project' | 'positions'>;
@@ -39,6 +39,14 @@ interface Waiting {
   passes: number;
 }
 
+/** A journal that the start found. */
+interface Found {
+  readonly callId: string;
+  /** Where an ended one lies; a live one moves. */
+  readonly path?: string;
+  readonly stored?: JournalPosition | undefined;
+}
+
 /** Between an event and the pass that reads it: a little more than the journal's own batch of 250 ms. */
 const INTERVAL_MS = 300;
 /** A touched call whose journal does not say it yet is looked at again: the disk is behind. */
@@ -48,6 +56,8 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
 /** Passes at a time: enough that a database at some distance keeps up, few enough to leave it to others. */
 const LANES = 4;
+/** Calls that the start found and that go in together: most of the time of one alone is its transaction. */
+const TOGETHER = 32;
 const POSITIONS_AT_ONCE = 500;
 
 /**
@@ -58,10 +68,12 @@ const POSITIONS_AT_ONCE = 500;
 export class Projector {
   readonly #options: ProjectorOptions;
   readonly #waiting = new Map<string, Waiting>();
-  /** Ids that the start found: later than what happens now. */
-  readonly #backlog: string[] = [];
+  /** What the start found: later than what happens now. */
+  readonly #backlog: Found[] = [];
   readonly #readings = new Map<string, Reading>();
   readonly #busy = new Set<string>();
+  /** Lanes that are taken. */
+  #passes = 0;
   readonly #told = new Set<string>();
   /** Each says whether what it waits for has come. */
   readonly #waiters = new Set<() => boolean>();
@@ -98,11 +110,10 @@ export class Projector {
     const { dataDir, log } = this.#options;
     this.#catchingUp = true;
     try {
-      this.#enqueue((await listLive(dataDir)).map(({ callId }) => callId));
+      this.#enqueue((await listLive(dataDir)).map(({ callId }) => ({ callId })));
       for await (const day of endedByDay(dataDir)) {
         for (let at = 0; at < day.length && !this.#closing; at += POSITIONS_AT_ONCE) {
-          const ids = day.slice(at, at + POSITIONS_AT_ONCE).map(({ callId }) => callId);
-          this.#enqueue(await this.#incomplete(ids));
+          this.#enqueue(await this.#incomplete(day.slice(at, at + POSITIONS_AT_ONCE)));
         }
       }
     } catch (thrown) {
@@ -164,7 +175,7 @@ export class Projector {
       isLate = true;
       this.#look();
     });
-    await this.#when(() => isLate || this.#failed !== undefined || (this.#waiting.size === 0 && this.#busy.size === 0));
+    await this.#when(() => isLate || this.#failed !== undefined || (this.#waiting.size === 0 && this.#passes === 0));
     patience.cancel();
     this.#stopped = true;
     this.#pause?.cancel();
@@ -194,13 +205,15 @@ export class Projector {
     for (const waiter of this.#waiters) if (waiter()) this.#waiters.delete(waiter);
   }
 
-  async #incomplete(ids: readonly string[]): Promise<readonly string[]> {
+  async #incomplete(files: readonly Found[]): Promise<readonly Found[]> {
     while (!this.#closing) {
       try {
-        const known = await this.#options.store.positions(ids);
+        const known = await this.#options.store.positions(files.map(({ callId }) => callId));
         this.#up();
-        const complete = new Set(known.filter((one) => one.complete).map(({ callId }) => callId));
-        return ids.filter((id) => !complete.has(id));
+        const places = new Map(known.map((one) => [one.callId, one]));
+        return files
+          .map((file) => ({ ...file, stored: places.get(file.callId) }))
+          .filter(({ stored }) => !stored?.complete);
       } catch (thrown) {
         if (!isStoreDown(thrown)) throw thrown;
         this.#down(thrown);
@@ -211,10 +224,14 @@ export class Projector {
     return [];
   }
 
-  #enqueue(ids: readonly string[]): void {
-    // Oldest last in, first out would starve nobody: the order of ended calls does not matter.
-    for (const id of ids) if (!this.#waiting.has(id) && !this.#busy.has(id)) this.#backlog.push(id);
+  #enqueue(found: readonly Found[]): void {
+    // Oldest last, in first out would starve nobody: the order of ended calls does not matter.
+    for (const one of found) if (this.#isIdle(one.callId)) this.#backlog.push(one);
     this.#pump();
+  }
+
+  #isIdle(callId: string): boolean {
+    return !this.#waiting.has(callId) && !this.#busy.has(callId);
   }
 
   #pump(): void {
@@ -223,15 +240,14 @@ export class Projector {
     const now = clock.mono();
     let next = Infinity;
     for (const [callId, waiting] of this.#waiting) {
-      if (this.#busy.size >= this.#lanes()) return;
+      if (this.#passes >= this.#lanes()) return;
       if (this.#busy.has(callId)) continue;
-      if (waiting.due <= now) void this.#pass(callId);
+      if (waiting.due <= now) void this.#take([{ callId }]);
       else next = Math.min(next, waiting.due);
     }
-    while (this.#busy.size < this.#lanes()) {
-      const callId = this.#backlog.pop();
-      if (callId === undefined) break;
-      if (!this.#busy.has(callId) && !this.#waiting.has(callId)) void this.#pass(callId);
+    while (this.#passes < this.#lanes() && this.#backlog.length > 0) {
+      const some = this.#backlog.splice(-TOGETHER).filter(({ callId }) => this.#isIdle(callId));
+      if (some.length > 0) void this.#take(some);
     }
     this.#sleepUntil(next, now);
   }
@@ -251,9 +267,53 @@ export class Projector {
     this.#wake = { handle, due };
   }
 
+  /** One lane's next piece. Never rejects. */
+  async #take(found: readonly Found[]): Promise<void> {
+    this.#passes += 1;
+    for (const { callId } of found) this.#busy.add(callId);
+    const alone = found.length > 1 ? await this.#together(found) : found;
+    for (const { callId } of alone) await this.#pass(callId);
+    this.#passes -= 1;
+    this.#look();
+    this.#pump();
+  }
+
+  /**
+   * Brings ended calls in with one transaction.
+   *
+   * @returns those that did not go in this way: each by itself says why not.
+   */
+  async #together(found: readonly Found[]): Promise<readonly Found[]> {
+    const { store, dataDir, followUps, clock, onWork } = this.#options;
+    const batches: CallBatch[] = [];
+    let alone = found;
+    try {
+      for (const { callId, path, stored } of found) {
+        const options = { dataDir, callId, path, before: undefined, stored, followUps, now: clock.wall() };
+        const pass = await readPass(options).catch(() => undefined);
+        if (pass?.batch?.position.complete && pass.reading.damagedLines === 0) batches.push(pass.batch);
+      }
+      if (batches.length > 0) {
+        await store.project(...batches);
+        this.#up();
+      }
+      const done = new Set(batches.map(({ call }) => call.id));
+      alone = found.filter(({ callId }) => !done.has(callId));
+      if (batches.some(({ work }) => work.length > 0)) onWork?.();
+    } catch (thrown) {
+      if (isStoreDown(thrown)) {
+        alone = [];
+        if (!this.#closing) this.#backlog.push(...found);
+        this.#down(thrown);
+      }
+    }
+    const left = new Set(alone.map(({ callId }) => callId));
+    for (const { callId } of found) if (!left.has(callId)) this.#busy.delete(callId);
+    return alone;
+  }
+
   /** Reads one journal and brings what is new into the store. Never rejects. */
   async #pass(callId: string): Promise<void> {
-    this.#busy.add(callId);
     const wanted = this.#waiting.get(callId);
     if (wanted) wanted.due = Infinity;
     const { event = 0, end = false } = wanted ?? {};
@@ -269,7 +329,6 @@ export class Projector {
       this.#busy.delete(callId);
     }
     this.#look();
-    this.#pump();
   }
 
   /** @returns what the journal says now; undefined when it is not there. */
@@ -310,7 +369,7 @@ export class Projector {
     const now = this.#options.clock.mono();
     if (isStoreDown(thrown)) {
       if (waiting) waiting.due = now;
-      else if (!this.#closing) this.#backlog.push(callId);
+      else if (!this.#closing) this.#backlog.push({ callId });
       this.#down(thrown);
       return;
     }
@@ -356,7 +415,7 @@ export class Projector {
   }
 
   #isAtRest(): boolean {
-    return this.#waiting.size === 0 && this.#backlog.length === 0 && this.#busy.size === 0 && !this.#catchingUp;
+    return this.#waiting.size === 0 && this.#backlog.length === 0 && this.#passes === 0 && !this.#catchingUp;
   }
 }
 

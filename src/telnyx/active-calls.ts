@@ -1,7 +1,8 @@
 import type Telnyx from 'telnyx';
 import { LandlineError } from '../core/errors.ts';
+import { decodeClientState } from './client-state.ts';
 import type { ActiveCall } from './commands.ts';
-import { isObject, objectOf, textOf } from './json-fields.ts';
+import { isObject, type JsonObject, objectOf, textOf } from './json-fields.ts';
 import { bodyOf } from './sdk.ts';
 
 /** 10,000 calls in pages of 20, many times what one connection may carry. */
@@ -22,11 +23,8 @@ export async function listActiveCalls(telnyx: Telnyx, connectionId: string): Pro
     const before = calls.size;
     for (const item of items) {
       if (!isObject(item)) continue;
-      const callControlId = textOf(item['call_control_id']);
-      if (callControlId === undefined) continue;
-      const callLegId = textOf(item['call_leg_id']);
-      const callSessionId = textOf(item['call_session_id']);
-      calls.set(callControlId, { callControlId, callLegId, callSessionId });
+      const call = readCall(item);
+      if (call) calls.set(call.callControlId, call);
     }
     const meta = objectOf(body['meta']);
     const after = textOf(objectOf(meta['cursors'])['after']);
@@ -38,4 +36,16 @@ export async function listActiveCalls(telnyx: Telnyx, connectionId: string): Pro
     else return [...calls.values()];
   }
   throw new LandlineError('telnyx_command_failed', `the list of calls does not end within ${MAX_PAGES} pages`);
+}
+
+/** One call as Telnyx lists or makes it. Undefined: it has no id to command it by. */
+export function readCall(item: JsonObject): ActiveCall | undefined {
+  const callControlId = textOf(item['call_control_id']);
+  if (callControlId === undefined) return undefined;
+  return {
+    callControlId,
+    callLegId: textOf(item['call_leg_id']),
+    callSessionId: textOf(item['call_session_id']),
+    clientState: decodeClientState(item['client_state']),
+  };
 }

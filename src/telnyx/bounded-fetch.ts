@@ -19,6 +19,8 @@ const MAX_BODY_BYTES = 1024 * 1024;
 /** Between two commands of a call pass seconds: a kept connection saves the TLS handshake from the caller's wait. */
 const KEEP_ALIVE_MS = 30_000;
 const CONNECT_MS = 2_000;
+/** Of an answer: what its body is, and how long a rate limit lasts. */
+const KEPT_HEADERS = ['content-type', 'x-ratelimit-reset', 'retry-after'] as const;
 
 /**
  * A `fetch` that hands out complete answers only. The status line is the answer, the body merely explains it: a body
@@ -36,8 +38,10 @@ export function createBoundedFetch(inner?: typeof globalThis.fetch): BoundedFetc
     async fetch(input, init) {
       const response = await send(input, { ...init, redirect: 'manual' });
       const body = await readBounded(response.body);
-      const type = response.headers.get('content-type');
-      const headers = type === null ? {} : { 'content-type': type };
+      const headers = KEPT_HEADERS.flatMap((name) => {
+        const value = response.headers.get(name);
+        return value === null ? [] : [[name, value] as [string, string]];
+      });
       // 204 and 304 must not have a body, not even an empty one.
       return new Response(body.length === 0 ? null : body, { status: response.status, headers });
     },

@@ -5,13 +5,15 @@ import { listActiveCalls } from './active-calls.ts';
 import { requestCommand } from './command-request.ts';
 import type { CommandOutcome, LegStatus, TelnyxApi, TelnyxCommand } from './commands.ts';
 import { objectOf } from './json-fields.ts';
-import { type AttemptAnswer, COMMAND_PLAN, HANGUP_PLAN, resend } from './resend.ts';
+import { type AttemptAnswer, COMMAND_PLAN, DIAL_PLAN, HANGUP_PLAN, resend } from './resend.ts';
 import { bodyOf, createSdk, type Failure, readFailure } from './sdk.ts';
 
 export interface TelnyxApiOptions {
   readonly apiKey: string;
   /** API base including `/v2`; Telnyx by default. */
   readonly baseUrl?: string | undefined;
+  /** The Call Control application whose calls out these are; nothing is dialled without it. */
+  readonly connectionId?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** For tests; by default undici with kept connections. */
@@ -36,19 +38,22 @@ export function createTelnyxApi(options: TelnyxApiOptions): TelnyxApi & {
 
   return {
     send(callControlId, commandId, command, done) {
-      if (closed || callControlId === '') {
+      const isDial = command.name === 'dial';
+      const nowhere = isDial ? options.connectionId === undefined : callControlId === '';
+      if (closed || nowhere) {
         const kind = closed ? 'unknown' : 'refused';
-        const message = closed ? 'the client is closed' : 'the leg has no call_control_id';
+        const missing = isDial ? 'TELNYX_CONNECTION_ID is not set' : 'the leg has no call_control_id';
+        const message = closed ? 'the client is closed' : missing;
         done({ ok: false, kind, message: `${command.name} was not sent: ${message}` });
         return;
       }
       const lines = log.child({ command: command.name, callControlId: maskId(callControlId) });
       const giveUp = resend({
-        plan: command.name === 'hangup' ? HANGUP_PLAN : COMMAND_PLAN,
+        plan: isDial ? DIAL_PLAN : command.name === 'hangup' ? HANGUP_PLAN : COMMAND_PLAN,
         clock,
         attempt(n, signal, answer) {
-          requestCommand(telnyx, callControlId, commandId, command, signal).then(
-            () => answer({ kind: 'definitive', outcome: { ok: true } }),
+          requestCommand(telnyx, callControlId, commandId, command, signal, options.connectionId).then(
+            (leg) => answer({ kind: 'definitive', outcome: { ok: true, ...(leg ? { leg } : {}) } }),
             (thrown: unknown) => {
               const failure = readFailure(thrown, callControlId);
               const judged = judge(command.name, failure);
@@ -97,6 +102,14 @@ export function createTelnyxApi(options: TelnyxApiOptions): TelnyxApi & {
       }
     },
 
+    async findLeg(clientState) {
+      const { connectionId } = options;
+      if (connectionId === undefined) return { known: false, message: 'TELNYX_CONNECTION_ID is not set' };
+      const calls = await this.activeCalls(connectionId);
+      if (!calls) return { known: false, message: 'Telnyx could not be asked for the active calls' };
+      return { known: true, leg: calls.find((call) => call.clientState === clientState) };
+    },
+
     close() {
       closed = true;
       for (const giveUp of [...underWay]) giveUp('the client was closed before Telnyx answered');
@@ -110,9 +123,11 @@ function judge(name: TelnyxCommand['name'], failure: Failure): AttemptAnswer {
   const message = describe(failure);
   const refused: CommandOutcome = {
     ok: false,
-    kind: isGone(failure) ? 'gone' : 'refused',
+    // What a dial names is an application or another leg; there is no leg of its own that could be gone.
+    kind: name !== 'dial' && isGone(failure) ? 'gone' : 'refused',
     ...(status === undefined ? {} : { status }),
     ...(code === undefined ? {} : { code }),
+    ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: failure.retryAfterMs }),
     message: `${name} refused: ${message}`,
   };
   if (failure.unsendable) return { kind: 'definitive', outcome: refused };

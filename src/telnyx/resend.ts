@@ -5,12 +5,17 @@ import type { CommandOutcome } from './commands.ts';
 export interface ResendPlan {
   readonly startsMs: readonly number[];
   readonly cutMs: number;
+  /** A rate limit ends it when nothing else was heard: whoever sent it waits for a turn instead. */
+  readonly endsWhenLimited?: boolean;
 }
 
 const CUT_MS = 2_000;
 const FIRST_STARTS_MS = [0, 500, 1_500, 3_500];
 
 export const COMMAND_PLAN: ResendPlan = { startsMs: FIRST_STARTS_MS, cutMs: CUT_MS };
+
+/** Repeating a dial into a rate limit makes it last: the queue of dials waits instead. */
+export const DIAL_PLAN: ResendPlan = { ...COMMAND_PLAN, endsWhenLimited: true };
 
 /** A leg left up costs money: a hangup goes on every 4 s up to 50 s (7.5, 11.5, … 47.5 s). */
 export const HANGUP_PLAN: ResendPlan = {
@@ -93,8 +98,14 @@ export function resend(options: ResendOptions): (reason: string) => void {
       finish(answer.outcome);
       return;
     }
-    if (answer.kind === 'rate_limited') refusal = answer.outcome;
-    else unclear = answer.message;
+    if (answer.kind === 'rate_limited') {
+      refusal = answer.outcome;
+      // An attempt that is still out, or was lost, may have been executed.
+      if (plan.endsWhenLimited === true && unclear === undefined && inFlight.size === 0) {
+        finish(refusal);
+        return;
+      }
+    } else unclear = answer.message;
     if (answer.kind === 'server_error' && !repeatedAtOnce) {
       repeatedAtOnce = true;
       begin();

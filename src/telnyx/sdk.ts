@@ -68,6 +68,8 @@ export interface Failure {
   /** Telnyx' error code, e.g. `90018`. */
   readonly code: string | undefined;
   readonly message: string;
+  /** With a 429: how long until the next attempt has a chance, as Telnyx says. */
+  readonly retryAfterMs?: number;
   /** The request never left: an argument no request can be made of. */
   readonly unsendable: boolean;
 }
@@ -96,7 +98,15 @@ function readThrown(thrown: unknown): Failure {
   const detail = textOf(first['detail']);
   const said = detail !== undefined && detail !== title ? [title, detail] : [title];
   const text = said.filter((part) => part !== undefined).join(': ') || `HTTP ${status} without a Telnyx error`;
-  return { status, code, message: text, unsendable: false };
+  const retryAfterMs = status === 429 ? waitOf(thrown.headers) : undefined;
+  return { status, code, message: text, unsendable: false, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+/** `x-ratelimit-reset` and `retry-after`, both in seconds from now. */
+function waitOf(headers: unknown): number | undefined {
+  if (!(headers instanceof Headers)) return undefined;
+  const text = headers.get('x-ratelimit-reset') ?? headers.get('retry-after') ?? '';
+  return /^\d{1,5}(\.\d+)?$/.test(text) ? Number(text) * 1000 : undefined;
 }
 
 /** `fetch failed` says nothing; the reason (`connect ECONNREFUSED …`) is the innermost cause. */

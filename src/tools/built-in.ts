@@ -1,12 +1,16 @@
 import type { ToolCall, ToolSpec } from '../providers/ports.ts';
+import { collectDigitsSpec, readCollectRequest, type CollectRequest } from './collect-digits.ts';
 
-export type BuiltInToolName = 'transfer_call' | 'hang_up' | 'send_dtmf';
+export const BUILT_IN_TOOLS = ['transfer_call', 'hang_up', 'send_dtmf', 'collect_digits'] as const;
+
+export type BuiltInToolName = (typeof BUILT_IN_TOOLS)[number];
 
 /** A tool call of the model after its arguments were checked: something we may do, or a reason to give back to it. */
 export type BuiltInAction =
   | { readonly type: 'hangUp' }
   | { readonly type: 'transfer'; readonly target: string }
   | { readonly type: 'dtmf'; readonly digits: string }
+  | { readonly type: 'collect'; readonly request: CollectRequest }
   | { readonly type: 'invalid'; readonly reason: string };
 
 /** The tools as the model is told about them. It chooses a target's *name*; it never sees or names a number. */
@@ -30,6 +34,7 @@ export function builtInToolSpecs(names: readonly BuiltInToolName[], targets: rea
         parameters: objectOf({ digits: { type: 'string', pattern: DTMF_PATTERN } }, ['digits']),
       });
     }
+    if (name === 'collect_digits') specs.push(collectDigitsSpec());
   }
   return specs;
 }
@@ -45,11 +50,13 @@ export function readBuiltInCall(
   call: ToolCall,
   names: readonly BuiltInToolName[],
   targets: readonly string[],
+  /** Names of the operator's own tools, for the list that a model gets that made one up. */
+  others: readonly string[] = [],
 ): BuiltInAction {
   if (!names.includes(call.name as BuiltInToolName)) {
     return {
       type: 'invalid',
-      reason: `there is no tool "${call.name.slice(0, 64)}"; the tools are ${names.join(', ')}`,
+      reason: `there is no tool "${call.name.slice(0, 64)}"; the tools are ${[...names, ...others].join(', ')}`,
     };
   }
   let args: unknown;
@@ -69,6 +76,10 @@ export function readBuiltInCall(
       const target = field('target');
       if (typeof target === 'string' && targets.includes(target)) return { type: 'transfer', target };
       return { type: 'invalid', reason: `target must be one of: ${targets.join(', ')}` };
+    }
+    case 'collect_digits': {
+      const request = readCollectRequest(args);
+      return typeof request === 'string' ? { type: 'invalid', reason: request } : { type: 'collect', request };
     }
     case 'send_dtmf': {
       const digits = field('digits');

@@ -517,10 +517,11 @@ describe('tools', () => {
     const talk = live();
     talk.says('press one');
     talk.calls('send_dtmf', '{"digits":"1"}', 'Now.');
-    expect(after(talk)).toEqual(['! turn.ended agent Now.', 'signal dtmf 1 c1']);
+    expect(after(talk)).toEqual(['! turn.ended agent Now.', 'in 8000 keys', 'signal dtmf 1 c1']);
 
     expect(talk.in({ type: 'dtmfSent', toolCallId: 'c1', ok: true })).toEqual([
       '! tool.ended send_dtmf {"status":"sent"}',
+      'in 350 keys',
       'llmStart 2',
     ]);
   });
@@ -529,15 +530,22 @@ describe('tools', () => {
     const talk = live();
     talk.says('press one');
 
-    expect(talk.calls('send_dtmf', '{"digits":"1"}')).toEqual(['! tool.called send_dtmf', 'signal dtmf 1 c1']);
+    expect(talk.calls('send_dtmf', '{"digits":"1"}')).toEqual([
+      '! tool.called send_dtmf',
+      'in 8000 keys',
+      'signal dtmf 1 c1',
+    ]);
   });
 
   it('that the model repeats for ever after every outcome is refused after three times', () => {
     const talk = live();
     talk.says('press one');
     for (let n = 0; n < 3; n++) {
-      expect(talk.calls('send_dtmf', '{"digits":"1"}')).toContain('signal dtmf 1 c1');
-      talk.in({ type: 'dtmfSent', toolCallId: 'c1', ok: true });
+      // The model uses one id again and again; ours are different.
+      const id = n === 0 ? 'c1' : `c1_${n + 1}`;
+      expect(talk.calls('send_dtmf', '{"digits":"1"}')).toContain(`signal dtmf 1 ${id}`);
+      talk.in({ type: 'dtmfSent', toolCallId: id, ok: true });
+      talk.in({ type: 'timer', name: 'keys' });
     }
 
     expect(talk.calls('send_dtmf', '{"digits":"1"}').join()).toContain('too many tool calls');
@@ -547,7 +555,10 @@ describe('tools', () => {
     const talk = live();
     for (let question = 0; question < 5; question++) {
       talk.says('press one');
-      expect(talk.calls('send_dtmf', '{"digits":"1"}')).toContain('signal dtmf 1 c1');
+      const id = question === 0 ? 'c1' : `c1_${question + 1}`;
+      expect(talk.calls('send_dtmf', '{"digits":"1"}')).toContain(`signal dtmf 1 ${id}`);
+      talk.in({ type: 'dtmfSent', toolCallId: id, ok: true });
+      talk.in({ type: 'timer', name: 'keys' });
     }
   });
 
@@ -567,9 +578,7 @@ describe('tools', () => {
     talk.says('call my mother');
     for (const generation of [2, 3, 4]) expect(talk.calls('dial', '{}')).toContain(`llmStart ${generation}`);
 
-    expect(talk.calls('dial', '{}')).toContain(
-      'ttsText Sorry, we have a technical problem. Please call again later. Goodbye.',
-    );
+    expect(talk.calls('dial', '{}')).toContain('ttsText Sorry, I have a technical problem. Could you say that again?');
   });
 
   it('every call has exactly one result in what the model reads', () => {
@@ -1022,6 +1031,24 @@ describe('after a restart', () => {
     const talk = resumed([{ role: 'assistant', content: 'Hello.', toolCalls: [] }]);
 
     expect(talk.in({ type: 'streamUp', bytesPerMs: 8 })).toEqual(['sttOpen 1', 'ttsOpen 1', 'in 8000 idle']);
+  });
+
+  it('keys of an entry that the crash has cut off are covered until they are over', () => {
+    const talk = resumed([
+      { role: 'assistant', content: 'PIN?', toolCalls: [{ id: 'c1', name: 'collect_digits', arguments: '{}' }] },
+    ]);
+
+    expect(talk.in({ type: 'streamUp', bytesPerMs: 8 })).toContain('in 3000 entryTail');
+    expect(talk.in({ type: 'digit', digit: '7' })).toEqual(['! dtmf.received •']);
+    talk.in({ type: 'timer', name: 'entryTail' });
+    expect(talk.in({ type: 'digit', digit: '7' })).toContain('! dtmf.received 7');
+  });
+
+  it('an agent that was muted still is', () => {
+    const talk = resumed([{ role: 'user', content: 'hello?' }]);
+    talk.state = { ...talk.state, muted: true };
+
+    expect(talk.in({ type: 'streamUp', bytesPerMs: 8 }).join()).not.toContain('llmStart');
   });
 
   it('a caller who was greeted by nobody is', () => {

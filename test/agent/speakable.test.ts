@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isBackchannel, speakable } from '../../src/agent/speakable.ts';
+import { speakable } from '../../src/agent/speakable.ts';
 
 describe('speakable text', () => {
   it.each([
@@ -52,15 +52,5 @@ describe('speakable text', () => {
         expect(speakable(speakable(text))).toBe(speakable(text));
       }),
     );
-  });
-});
-
-describe('back-channel', () => {
-  it.each(['', ' ', '...', 'Mhm.', 'uh, um', 'Uh-huh!', 'hmm hmm'])('%j takes no turn', (text) => {
-    expect(isBackchannel(text)).toBe(true);
-  });
-
-  it.each(['yes', 'no', 'mhm yes', 'stop', '1', 'é', '你好', 'ok'])('%j does', (text) => {
-    expect(isBackchannel(text)).toBe(false);
   });
 });

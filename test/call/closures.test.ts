@@ -329,7 +329,7 @@ const WAYS: readonly Way[] = [
     'the target does not answer, and the caller leaves later',
     () => {
       const world = transferring(true);
-      world.run(42_000);
+      world.run(57_000);
       hangupWebhooks(world, 'target');
       return hangupWebhooks(world, 'caller');
     },

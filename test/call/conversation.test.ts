@@ -307,8 +307,10 @@ describe('tools', () => {
     world.stt.emit({ type: 'sttEndOfTurn', text: 'loop' });
     world.run(8000);
 
-    expect(world.llm.requests.length).toBeLessThanOrEqual(4);
-    expect(world.telnyx.count('hangup')).toBe(1);
+    expect(world.llm.requests).toHaveLength(4);
+    expect(world.llm.requests.at(-1)?.tools.map(({ name }) => name)).toEqual(['hang_up']);
+    expect(world.tts.texts.at(-1)).toBe('Sorry, I have a technical problem. Could you say that again?');
+    expect(world.telnyx.count('hangup')).toBe(0);
   });
 });
 

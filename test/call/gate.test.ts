@@ -61,7 +61,10 @@ describe('the gate before every dialled leg', () => {
       expect(transfers(world)).toEqual([]);
       expect(world.refusals).toHaveLength(1);
       expect(world.events).toContainEqual(
-        expect.objectContaining({ type: 'transfer.ended', data: { target: 'sales', outcome: 'not_allowed' } }),
+        expect.objectContaining({
+          type: 'transfer.ended',
+          data: { target: 'sales', outcome: 'not_allowed', mode: 'blind' },
+        }),
       );
       expect(world.events.find((event) => event.type === 'tool.ended')?.data.result).toContain('not_allowed');
       expect(world.tts.texts.at(-1)).toBe('I cannot reach them.');

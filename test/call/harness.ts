@@ -4,6 +4,8 @@ import { sine } from '../../src/audio/tones.ts';
 import { defaultDestinations, type DestinationOptions } from '../../src/call/destination-options.ts';
 import { Destinations, type DestinationRule } from '../../src/call/destinations.ts';
 import { DialLedger } from '../../src/call/dial-ledger.ts';
+import { DialQueue } from '../../src/call/dial-queue.ts';
+import { defaultOutbound, type OutboundOptions } from '../../src/call/outbound-options.ts';
 import type { CallInput, EndReason, LegName } from '../../src/call/inputs.ts';
 import type { MediaLeg, MediaSocket } from '../../src/call/media-leg.ts';
 import type { CallObserver } from '../../src/call/observer.ts';
@@ -24,7 +26,8 @@ import type {
   TtsEvent,
   TtsProvider,
 } from '../../src/providers/ports.ts';
-import type { CommandOutcome, LegStatus, TelnyxApi, TelnyxCommand } from '../../src/telnyx/commands.ts';
+import type { CommandOutcome, LegSearch, LegStatus, TelnyxApi, TelnyxCommand } from '../../src/telnyx/commands.ts';
+import type { Tool } from '../../src/tools/tool.ts';
 import type { TelnyxEvent } from '../../src/telnyx/events.ts';
 
 export const OK: CommandOutcome = { ok: true };
@@ -67,6 +70,13 @@ export class FakeTelnyx implements TelnyxApi {
 
   activeCalls(): Promise<undefined> {
     return Promise.resolve(undefined);
+  }
+
+  /** What {@link findLeg} finds. */
+  found: (clientState: string) => LegSearch = () => ({ known: true, leg: undefined });
+
+  findLeg(clientState: string): Promise<LegSearch> {
+    return Promise.resolve(this.found(clientState));
   }
 
   names(): string[] {
@@ -297,6 +307,7 @@ export interface World {
   readonly agents: ReadonlyMap<string, ReadyAgent>;
   /** Destinations that were refused, by rule. */
   readonly refusals: DestinationRule[];
+  readonly dials: DialQueue;
   /** What a session of this world needs, for one that begins elsewhere. */
   open(callId: string): CallPorts;
   session(): Session;
@@ -321,11 +332,14 @@ export function voice(ms: number): Int16Array {
 
 export interface WorldOptions {
   readonly destinations?: Partial<DestinationOptions>;
+  readonly outbound?: Partial<OutboundOptions>;
   readonly max?: number;
   /** Hears every event after it was noted; may throw, as a subscriber could. */
   readonly onEvent?: (event: PublishedEvent) => void;
   /** The journal takes records and never says that they are written. */
   readonly slowDisk?: boolean;
+  /** The operator's own tools. */
+  readonly tools?: readonly Tool[];
   /** Where the calls' log lines go. */
   readonly log?: Log;
   /** Sees what each call's journal sees. */
@@ -371,6 +385,7 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
     isOwn: (number) => number === '+13125550178',
     refused: (rule) => refusals.push(rule),
   });
+  const dials = new DialQueue(clock, { ...defaultOutbound, ...options.outbound });
   const registry: CallRegistry = new CallRegistry({
     clock,
     log: silentLog,
@@ -410,7 +425,13 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
         options.onRecord?.(end);
       },
     },
+    dials,
     destinations,
+    ...(options.tools ? { tools: options.tools } : {}),
+    sounds: {
+      names: ['gong'],
+      audio: (name) => (name === 'gong' ? encodeG711('PCMU', sine({ hz: 700, ms: 2000 })) : undefined),
+    },
     expectMedia: (token, leg, epoch) => {
       const session = registry.sessions.get(callId);
       if (session) registry.expectMedia(token, { session, leg, epoch });
@@ -450,6 +471,7 @@ export function createWorld(config: Record<string, unknown> = {}, options: World
     },
     seeds,
     agents,
+    dials,
     refusals,
     open,
     session: () => {

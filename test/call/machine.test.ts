@@ -114,6 +114,10 @@ function brief(effects: readonly CallEffect[]): string[] {
       }
       case 'askStatus':
         return [`${effect.leg} ask`];
+      case 'findLeg':
+        return [`${effect.leg} find`];
+      case 'awaitTurn':
+        return [`${effect.leg} turn after ${effect.afterMs}`];
       case 'closeMedia':
         return [`close ${effect.code}`];
       case 'setTimer':
@@ -125,6 +129,11 @@ function brief(effects: readonly CallEffect[]): string[] {
         const told = ['status', 'stream', 'reason', 'outcome', 'digits'].flatMap((key) => data[key] ?? []);
         return [['!', effect.event.type, ...told].join(' ')];
       }
+      case 'consult':
+      case 'consultEnd':
+        return [`${effect.leg} ${effect.type}`];
+      case 'brief':
+        return [`${effect.leg} > ${effect.input.type}`];
       case 'record':
         return [`record ${effect.do}${effect.isSensitive ? ' sensitive' : ''}`];
       case 'dialogue':
@@ -599,7 +608,7 @@ const CONTROL: readonly Row[] = [
     call([leg('caller', 'streaming')]),
     { type: 'control', action: { type: 'dtmf', digits: '12' }, by: 'api' },
     { caller: 'streaming' },
-    ['caller sendDtmf 12', '! dtmf.sent 12'],
+    ['> sendKeys'],
   ],
   [
     'dtmf before the answer',
@@ -880,8 +889,47 @@ const TRANSFERS: readonly Row[] = [
     ['! transfer.ended busy', ...BACK],
   ],
   [
-    'neither bridged nor failed in 40 s',
+    'neither bridged nor failed in 40 s: Telnyx is asked before anybody is cut off',
     both('transferring', 'ringing'),
+    timer('transfer'),
+    { caller: 'transferring', target1: 'ringing' },
+    ['target1 ask', 'caller in 5000 transfer'],
+  ],
+  [
+    'nothing was heard of the target in 40 s: Telnyx is asked for it',
+    call([leg('caller', 'transferring')], TRANSFER),
+    timer('transfer'),
+    { caller: 'transferring' },
+    ['target1 find', 'caller in 5000 transfer'],
+  ],
+  [
+    'a target that is still up so late was answered',
+    both('transferring', 'ringing', { transfer: { target: 'sales', to: '+15105550200', asked: 1 } }),
+    status(true, 'target1'),
+    { caller: 'bridged', target1: 'bridged' },
+    BRIDGED,
+  ],
+  [
+    'a target that Telnyx still lists so late was answered',
+    call([leg('caller', 'transferring')], { ...TRANSFER, transfer: { target: 'sales', to: '+15105550200', asked: 1 } }),
+    {
+      type: 'legFound',
+      leg: 'target1',
+      search: { known: true, leg: { callControlId: 'cc-1', callLegId: 'leg-1', callSessionId: 'session-1' } },
+    },
+    { caller: 'bridged', target1: 'bridged' },
+    BRIDGED,
+  ],
+  [
+    'Telnyx lists no such target',
+    call([leg('caller', 'transferring')], { ...TRANSFER, transfer: { target: 'sales', to: '+15105550200', asked: 1 } }),
+    { type: 'legFound', leg: 'target1', search: { known: true, leg: undefined } },
+    { caller: 'streaming' },
+    ['! transfer.ended no_answer', ...BACK],
+  ],
+  [
+    'Telnyx could not be asked three times',
+    both('transferring', 'ringing', { transfer: { target: 'sales', to: '+15105550200', asked: 3 } }),
     timer('transfer'),
     { caller: 'streaming', target1: 'ending' },
     ['! transfer.ended no_answer', 'target1 in 60000 hangup', 'target1 hangup', ...BACK],
@@ -969,7 +1017,7 @@ const TRANSFERS: readonly Row[] = [
     both('transferring', 'ringing'),
     webhook('call.hangup'),
     { caller: 'ended', target1: 'ending' },
-    ['close 1000', '> close', 'target1 in 60000 hangup', 'target1 hangup'],
+    ['! transfer.ended caller_left', 'close 1000', '> close', 'target1 in 60000 hangup', 'target1 hangup'],
   ],
   [
     'the caller leaves the pair',

@@ -46,6 +46,10 @@ const control: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   },
   { do: 'control', action: { type: 'dtmf', digits: '1w2' } },
   { do: 'control', action: { type: 'say', text: 'A word from our desk.', interrupt: true } },
+  { do: 'control', action: { type: 'say', text: 'A word in its turn.', interrupt: false } },
+  { do: 'control', action: { type: 'play', sound: 'gong', interruptible: false } },
+  { do: 'control', action: { type: 'mute', on: true } },
+  { do: 'control', action: { type: 'mute', on: false } },
   { do: 'drain', now: false },
   { do: 'drain', now: true },
 );

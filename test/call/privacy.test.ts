@@ -190,7 +190,12 @@ describe('transcripts: false', () => {
 
 describe('ordinary texts', () => {
   const lines = (): RecordLines =>
-    new RecordLines({ redactor: createRedactor(), keepTexts: true, digitsAreSensitive: () => false });
+    new RecordLines({
+      redactor: createRedactor(),
+      keepTexts: true,
+      digitsAreSensitive: () => false,
+      wordsAreSensitive: () => false,
+    });
 
   it('are written as they are', () => {
     const gate = lines();

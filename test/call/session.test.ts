@@ -149,7 +149,7 @@ describe('webhooks without a call', () => {
     world
       .session()
       .post({ type: 'control', action: { type: 'transfer', target: 'x', to: '+15105550200' }, by: 'test' });
-    world.run(42_000);
+    world.run(57_000);
     expect(world.webhook('call.hangup', target)).toBe('ended');
     world
       .session()

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { listEnded, readJournal } from '../../src/journal/reader.ts';
-import { leaksIn, type Secret } from '../leak-scan.ts';
+import { filesOf, leaksIn, type Secret } from '../leak-scan.ts';
 import { CALLER, RECEPTION, until, type GatewayWorld } from './world.ts';
 
 /** What must hold after every test of this folder, whatever it was about: nothing is left up, open, doubled or told. */
@@ -28,6 +28,7 @@ export async function standingChecks(world: GatewayWorld, expectErrors?: RegExp)
   expect(ids, 'event ids').toEqual([...new Set(ids)].sort((a, b) => a - b));
 
   expect(world.eventProblems, 'events against their schemas').toEqual([]);
+  expect(world.answerProblems, 'answers against the OpenAPI document').toEqual([]);
   expect(lateCommands(world), 'commands after the end of their leg').toEqual([]);
   expect(
     logs.filter(({ level, message }) => level === 'error' && !expectErrors?.test(message)),
@@ -70,7 +71,7 @@ function lateCommands({ emulator }: GatewayWorld): string[] {
 
 /** Every channel of every test of this folder is looked through for keys, media tokens, control ids and whole numbers. */
 async function leaks(world: GatewayWorld): Promise<string[]> {
-  const { emulator, logs, events } = world;
+  const { emulator, logs, events, dataDir } = world;
   const secrets: Secret[] = [
     { name: 'Telnyx key', kind: 'key', value: emulator.apiKey },
     ...[CALLER, RECEPTION, '+15105550200'].map((value): Secret => ({ name: 'number', kind: 'number', value })),
@@ -89,6 +90,8 @@ async function leaks(world: GatewayWorld): Promise<string[]> {
     ...lines.filter((line) => leaksIn('log', line, secrets).length > 0).map((line) => line.slice(0, 300)),
     ...leaksIn('events', JSON.stringify(events), secrets),
     ...leaksIn('metrics', (await world.request('/metrics')).text, secrets),
+    ...leaksIn('api', (await world.request('/v1/calls/export')).text, secrets),
+    ...filesOf(dataDir).flatMap(({ channel, bytes }) => leaksIn(channel, bytes, secrets)),
   ];
 }
 

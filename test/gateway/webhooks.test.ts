@@ -280,11 +280,10 @@ describe.concurrent('a webhook of Telnyx', () => {
       for (const [n, order] of orders(types).entries()) {
         const id = strangeLeg(`order${n}`)['call_control_id'];
         const commands = world.emulator.commands.filter((command) => command.call_control_id === id);
+        // On a busy machine one command may take more than one try.
+        const sent = new Map(commands.map(({ command, command_id: of }) => [of, command]));
         const isLate = order.indexOf('call.hangup') < order.indexOf('call.initiated');
-        expect(
-          commands.map(({ command }) => command),
-          order.join(),
-        ).toEqual(isLate ? [] : ['answer']);
+        expect([...sent.values()], order.join()).toEqual(isLate ? [] : ['answer']);
       }
       expect(world.of('call.created')).toHaveLength(12);
       expect(world.of('call.ended')).toHaveLength(12);

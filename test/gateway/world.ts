@@ -15,6 +15,7 @@ import {
 } from '../../src/emulator/telnyx/index.ts';
 import { eventProblem } from '../../src/server/event-schemas.ts';
 import { startGateway, type Gateway, type GatewayOptions } from '../../src/server/gateway.ts';
+import { ApiContract, type OpenApi } from './api-contract.ts';
 import { TestProviders } from './providers.ts';
 import { standingChecks } from './standing.ts';
 
@@ -38,6 +39,8 @@ export interface GatewayWorld {
   readonly events: PublishedEvent[];
   /** Where an event was none that the documentation knows. */
   readonly eventProblems: readonly string[];
+  /** Where an answer was none that the OpenAPI document knows. */
+  readonly answerProblems: readonly string[];
   readonly dataDir: string;
   readonly logs: LogLine[];
   /** A person calls reception. */
@@ -74,6 +77,8 @@ export interface WorldOptions {
   readonly others?: Readonly<Record<string, AgentProviders>>;
   readonly emulator?: Partial<TelnyxEmulatorOptions>;
   readonly gateway?: Partial<GatewayOptions>;
+  /** The gateway may place calls: it has an application and a caller id. */
+  readonly dials?: boolean;
   readonly noMediaMs?: number;
   readonly maxDurationMs?: number;
 }
@@ -87,6 +92,8 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
   const logs: LogLine[] = [];
   const events: PublishedEvent[] = [];
   const eventProblems: string[] = [];
+  const answerProblems: string[] = [];
+  let contract: ApiContract | undefined;
   const keyPair = generateKeyPairSync('ed25519');
   const emulator = await createTelnyxEmulator({
     webhookUrl: 'http://127.0.0.1:9/webhooks/telnyx',
@@ -111,7 +118,12 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
       software: 'landline test',
       host: '127.0.0.1',
       port,
-      telnyx: { apiKey: emulator.apiKey, publicKeys: [emulator.publicKey], baseUrl: emulator.baseUrl },
+      telnyx: {
+        apiKey: emulator.apiKey,
+        publicKeys: [emulator.publicKey],
+        baseUrl: emulator.baseUrl,
+        ...(options.dials === true ? { connectionId: emulator.connectionId, fromNumber: RECEPTION } : {}),
+      },
       agents: new Map([
         ['reception', { config, providers: options.providers ?? test.providers, limits }],
         ['neighbour', { config: quiet, providers: neighbour.providers, limits }],
@@ -150,6 +162,7 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
     neighbour,
     events,
     eventProblems,
+    answerProblems,
     dataDir,
     logs,
     ring: (call = {}) => emulator.placeCall({ from: CALLER, to: RECEPTION, ...call }),
@@ -177,6 +190,13 @@ export async function gatewayWorld(options: WorldOptions = {}): Promise<GatewayW
     request: async (path, init) => {
       const response = await fetch(`${world.gateway.origin}${path}`, init);
       const text = await response.text();
+      contract ??= await contractOf(world.gateway.origin);
+      const problem = contract.answerProblem(init?.method ?? 'GET', path, {
+        status: response.status,
+        headers: response.headers,
+        text,
+      });
+      if (problem !== undefined) answerProblems.push(problem);
       return { status: response.status, headers: response.headers, text, json: parsed(text) };
     },
     webhook: async (body, { timestamp = String(Math.floor(Date.now() / 1000)), signature, key } = {}) => {
@@ -259,6 +279,13 @@ function recordingLog(lines: LogLine[], bound: LogFields = {}): Log {
     error: at('error'),
     child: (more) => recordingLog(lines, { ...bound, ...more }),
   };
+}
+
+/** One document serves every gateway of a test file: it depends on the routes alone. */
+let document: Promise<OpenApi> | undefined;
+async function contractOf(origin: string): Promise<ApiContract> {
+  document ??= fetch(`${origin}/openapi.json`).then(async (answer) => (await answer.json()) as OpenApi);
+  return new ApiContract(await document);
 }
 
 function parsed(text: string): unknown {

@@ -12,7 +12,7 @@ import type { Work } from '../../src/store/port.ts';
 
 /** 2026-01-05, 23:59:59 UTC. */
 export const CREATED = Date.UTC(2026, 0, 5, 23, 59, 59);
-export const ATTEMPT: Attempt = { signal: new AbortController().signal, isLast: false };
+export const ATTEMPT: Attempt = { signal: new AbortController().signal, isLast: false, retryAfter: () => undefined };
 
 export function work(kind: 'recording' | 'telnyxRecording', payload: Work['payload'] = {}, attempts = 0): Work {
   return {

@@ -161,7 +161,7 @@ describe('the recording of an ended call', () => {
     aborted.abort(new Error('the worker stops'));
 
     await expect(
-      world.recordings().keeper.handlers.recording(work('recording'), { signal: aborted.signal, isLast: false }),
+      world.recordings().keeper.handlers.recording(work('recording'), { ...ATTEMPT, signal: aborted.signal }),
     ).rejects.toThrow('the worker stops');
     expect(names()).toEqual([]);
 

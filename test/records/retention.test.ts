@@ -257,7 +257,7 @@ describe('erasing a number', () => {
       { key: 'erase:up', kind: 'erase', lane: 'erase:up', callId: null, payload: { call: 'up' } },
     ]);
     const [work] = shelf.work;
-    const attempt = { signal: new AbortController().signal, isLast: false };
+    const attempt = { signal: new AbortController().signal, isLast: false, retryAfter: () => undefined };
     const full = { ...work!, id: 1, createdAt: 0, attempts: 0, dueAt: 0, error: null };
     await expect(erasure.handlers.erase(full, attempt)).rejects.toMatchObject({ code: 'call_active', retryable: true });
 

@@ -113,7 +113,7 @@ async function desk({
     store,
     events,
     attempt: (attempts = 0, { signal = new AbortController().signal, isLast = false } = {}) =>
-      summaries.handle(workOf(attempts), { signal, isLast }),
+      summaries.handle(workOf(attempts), { signal, isLast, retryAfter: () => undefined }),
     summary: async () => (await store.call('call_1'))?.summary ?? null,
     stored: async () =>
       (await store.events({ callId: 'call_1', limit: 10 })).map(({ type, id: of, data }) => ({ type, id: of, data })),

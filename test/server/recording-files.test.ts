@@ -10,6 +10,7 @@ import { recordingKey, recordingKeys } from '../../src/records/recording-keys.ts
 import { DEFAULT_RECORDING_OPTIONS } from '../../src/records/recording-options.ts';
 import type { Recordings, RecordingsSetup } from '../../src/records/recordings.ts';
 import { renderRecording } from '../../src/records/recording.ts';
+import { zodValidator } from '../../src/server/api/documented.ts';
 import { errorHandler } from '../../src/server/problem.ts';
 import { addRecordingRoutes, recordingLinks } from '../../src/server/recording-files.ts';
 import { ATTEMPT, fakeFfmpeg, keepWorld, work, type KeepWorld } from '../records/keep-world.ts';
@@ -37,6 +38,7 @@ async function serving(
   const app = fastify();
   apps.push(app);
   app.setErrorHandler(errorHandler(silentLog));
+  app.setValidatorCompiler(zodValidator);
   addRecordingRoutes(app, {
     ...{ recordings, clock, log: silentLog, origin: () => 'https://voice.test' },
     known: async (id) => {

@@ -186,6 +186,44 @@ describe('the projector', () => {
     expect(second.state()).toEqual({ pendingCalls: 0, lagMs: 0, skipped: 0 });
   });
 
+  it('brings many ended calls in together, and what cannot go that way one by one', async () => {
+    const whole = JOURNALS[0]?.bytes.toString() ?? '';
+    const ids = Array.from({ length: 100 }, (_, n) => `call_${n + 100}`);
+    for (const id of ids) ended(id, Buffer.from(whole.replaceAll('call_1"', `${id}"`)));
+    ended('call_0', Buffer.from('this is no journal\n'));
+    const store = new MemoryStore();
+    store.before = ({ call }) => {
+      if (call.id === 'call_150') throw new Error('no such column');
+    };
+
+    const one = projector(store);
+    await one.catchUp();
+    await one.rest();
+
+    expect([...store.calls.keys()].sort()).toEqual(ids.filter((id) => id !== 'call_150'));
+    expect(one.state()).toEqual({ pendingCalls: 0, lagMs: 0, skipped: 2 });
+    // Three groups together, and those of the fourth, which has the refused call in it, alone.
+    expect(store.transactions).toBeLessThanOrEqual(3 + 31);
+    expect(store.transactions).toBeGreaterThan(31);
+  });
+
+  it('brings groups in that a store refused while it was down', async () => {
+    const virtual = new VirtualClock();
+    const store = new MemoryStore();
+    for (const { callId, bytes } of JOURNALS) ended(callId, bytes);
+    let failures = 3;
+    store.before = () => {
+      if (failures-- > 0) throw storeDown();
+    };
+    const one = new Projector({ store, dataDir, clock: virtual, log: silentLog, followUps: NO_FOLLOW_UPS });
+    await one.catchUp();
+    await settle(virtual, one.rest());
+
+    expect(store.calls.size).toBe(JOURNALS.length);
+    expect([store.batches, store.transactions]).toEqual([JOURNALS.length, 1]);
+    expect(virtual.pending).toBe(0);
+  });
+
   it('follows a live call, event by event, to its end', async () => {
     const { bytes } = JOURNALS[0] ?? { bytes: Buffer.alloc(0) };
     const store = new MemoryStore();

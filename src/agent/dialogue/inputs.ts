@@ -1,4 +1,7 @@
-import type { ChatMessage, LlmEvent, SttEvent, ToolSpec, TtsEvent } from '../../providers/ports.ts';
+import type { BriefingAnswer } from '../briefing/state.ts';
+import type { ChatMessage, DocumentRequest, LlmEvent, SttEvent, ToolSpec, TtsEvent } from '../../providers/ports.ts';
+import type { CollectOutcome, CollectRequest } from '../../tools/collect-digits.ts';
+import type { ToolOutcome } from '../../tools/tool.ts';
 
 /** What reaches the dialogue machine. Provider events carry the number of what was opened, so late ones are known. */
 export type DialogueInput =
@@ -28,9 +31,21 @@ export type DialogueInput =
   | { readonly type: 'timer'; readonly name: DialogueTimer }
   /** A transfer that this side asked for failed; the caller is still ours. */
   | { readonly type: 'transferFailed'; readonly target: string; readonly outcome: string }
+  /** A tool came back. Late ones, which the model was told of as timed out, change nothing. */
+  | { readonly type: 'toolDone'; readonly id: string; readonly outcome: ToolOutcome }
   | { readonly type: 'dtmfSent'; readonly toolCallId: string; readonly ok: boolean; readonly message?: string }
   /** Somebody outside has text to say (control API, operator). */
   | { readonly type: 'say'; readonly text: string; readonly interrupt: boolean }
+  /** Somebody outside has keys to press; the agent is silent while they play. */
+  | { readonly type: 'sendKeys'; readonly digits: string }
+  /** A sound of the config, by its name; it waits until nothing else is being said. */
+  | { readonly type: 'play'; readonly sound: string; readonly interruptible: boolean }
+  /** The agent says nothing of its own, or may again. */
+  | { readonly type: 'mute'; readonly on: boolean }
+  /** Code asks for digits; `collected` with the same number answers, once. */
+  | { readonly type: 'collect'; readonly request: string; readonly wanted: CollectRequest }
+  /** Code does not wait for them any more. */
+  | { readonly type: 'collectStop'; readonly request: string }
   /** Somebody outside decides about the recording; a start waits for the consent to be heard. */
   | { readonly type: 'record'; readonly do: RecordingStep }
   /** Sensitive digits are being collected, or no longer: nothing may be recorded meanwhile. */
@@ -38,15 +53,54 @@ export type DialogueInput =
   /** Telnyx does not record the call, though it was asked to. */
   | { readonly type: 'recordingFailed' }
   /** Somebody outside hands the caller over: say `message` if there is one, then signal `transfer`. */
-  | { readonly type: 'handOver'; readonly target: string; readonly to: string; readonly message?: string }
+  | ({
+      readonly type: 'handOver';
+      readonly target: string;
+      readonly to: string;
+      readonly message?: string;
+    } & TransferTerms)
+  /** The target of an attended transfer takes the call: the music ends, the two are put together. */
+  | { readonly type: 'connecting' }
+  /** Somebody outside puts the caller on hold, and takes them off it. */
+  | { readonly type: 'hold'; readonly music: boolean }
+  | { readonly type: 'unhold' }
+  /** An answering machine took the call: be silent, then leave the message and end. */
+  | { readonly type: 'voicemail'; readonly do: 'wait' | 'say' }
   /** The call must end soon: say the line, then signal `hangup` with `reason`. */
   | { readonly type: 'wrapUp'; readonly reason: WrapUpReason }
   /** No more talking: the call is over, or bridged to a person. */
   | { readonly type: 'close' };
 
+/** How a call is put through. */
+export interface TransferTerms {
+  /** `attended`: the target is asked first. */
+  readonly mode?: 'blind' | 'attended';
+  /** Attended: what the target is told, instead of what the model makes of the conversation. */
+  readonly announce?: string;
+}
+
 export type WrapUpReason = 'max_duration' | 'drain' | 'silence' | 'provider_failure';
 
-export type DialogueTimer = 'endpoint' | 'resume' | 'keepPaused' | 'idle' | 'digits' | 'sttRetry' | 'sttMute';
+export type DialogueTimer =
+  /** Who was called has not said hello. */
+  | 'hello'
+  | 'endpoint'
+  | 'resume'
+  | 'keepPaused'
+  | 'idle'
+  | 'digits'
+  /** The caller was asked for digits and is waited for. */
+  | 'collect'
+  /** The last keys of an entry may still be reported. */
+  | 'entryTail'
+  /** Keys of ours are playing. */
+  | 'keys'
+  | 'sttRetry'
+  | 'sttMute'
+  /** The earliest deadline of the running tools. */
+  | 'tool'
+  /** The caller has waited for a tool in silence. */
+  | 'filler';
 
 /** What the dialogue asks for. Carried out by the session; every outcome comes back as an input. */
 export type DialogueEffect =
@@ -60,8 +114,14 @@ export type DialogueEffect =
       readonly generation: number;
       readonly messages: readonly ChatMessage[];
       readonly tools: readonly ToolSpec[];
+      /** A text about the conversation instead of a turn of it. */
+      readonly document?: DocumentRequest;
     }
   | { readonly type: 'llmAbort'; readonly generation: number }
+  /** Runs a tool of the operator's, once this is on file. Its outcome comes back as `toolDone`. */
+  | { readonly type: 'toolStart'; readonly id: string; readonly name: string; readonly arguments: string }
+  /** Nobody waits for it any more: its signal is aborted. */
+  | { readonly type: 'toolStop'; readonly id: string }
   | { readonly type: 'ttsOpen'; readonly session: number }
   | { readonly type: 'ttsBegin'; readonly session: number; readonly utterance: number; readonly turn: number }
   | { readonly type: 'ttsText'; readonly text: string }
@@ -71,6 +131,8 @@ export type DialogueEffect =
   | { readonly type: 'playBegin'; readonly turn: number }
   /** The beep that says that recording begins, after what the turn has so far. */
   | { readonly type: 'playBeep'; readonly turn: number }
+  /** The sound is all the audio of the turn. */
+  | { readonly type: 'playSound'; readonly turn: number; readonly sound: string }
   /** No more audio of this turn will come. */
   | { readonly type: 'playEnd'; readonly turn: number }
   /** `clear` now; what was not heard is kept. */
@@ -78,6 +140,14 @@ export type DialogueEffect =
   | { readonly type: 'playResume'; readonly fromByte: number }
   /** `clear` if anything is under way, and forget the rest. */
   | { readonly type: 'playDrop' }
+  | { readonly type: 'musicStart' | 'musicStop' }
+  /** To the code that asked. Where it is sensitive its digits are written down nowhere. */
+  | {
+      readonly type: 'collected';
+      readonly request: string;
+      readonly isSensitive: boolean;
+      readonly outcome: CollectOutcome;
+    }
   | { readonly type: 'setTimer'; readonly name: DialogueTimer; readonly ms: number }
   | { readonly type: 'cancelTimer'; readonly name: DialogueTimer }
   | { readonly type: 'event'; readonly event: DialogueEvent }
@@ -85,9 +155,13 @@ export type DialogueEffect =
 
 /** What the dialogue tells the call machine, within the same step. */
 export type DialogueSignal =
-  | { readonly type: 'hangup'; readonly reason: 'agent_hangup' | WrapUpReason }
-  | { readonly type: 'transfer'; readonly target: string; readonly to: string }
+  | { readonly type: 'hangup'; readonly reason: 'agent_hangup' | 'machine' | WrapUpReason }
+  | ({ readonly type: 'transfer'; readonly target: string; readonly to: string } & TransferTerms)
+  /** The target of an attended transfer has decided. */
+  | { readonly type: 'briefed'; readonly answer: BriefingAnswer }
+  /** `toolCallId`: of the tool call, else a number of the dialogue's own. */
   | { readonly type: 'dtmf'; readonly digits: string; readonly toolCallId: string }
+  | { readonly type: 'muted'; readonly on: boolean }
   /** The recording starts, stops, pauses or goes on; `by` whom it is made. */
   | {
       readonly type: 'record';

@@ -1,9 +1,21 @@
 import { KEY } from '../../core/redaction.ts';
 import type { SttEvent } from '../../providers/ports.ts';
 import { isBackchannel } from '../speakable.ts';
+import { hideDigits, spokenDigits } from '../spoken-digits.ts';
+import {
+  awaitDigits,
+  cancelCollection,
+  endCollection,
+  isOfEntry,
+  takeDigits,
+  takeKey,
+  type Asker,
+  type Collection,
+} from './collect.ts';
+import { endHello } from './hello.ts';
 import type { DialogueInput, TurnRecord } from './inputs.ts';
-import { pauseSpeech, resumeSpeech, sayLine } from './speaking.ts';
-import { digitsAreSensitive, type Draft, type Speech } from './state.ts';
+import { cutSpeech, pauseSpeech, resumeSpeech, sayLine } from './speaking.ts';
+import { digitsAreSensitive, entryIsSensitive, type Draft, type Speech } from './state.ts';
 import { abortEager, commitEager, fallbackOf, interrupt, reply, startEager, wrapUp } from './thinking.ts';
 
 /** Silence after a possible barge-in without words, until the agent goes on (design, section 5.1). */
@@ -20,6 +32,8 @@ const DIGIT_PAUSE_MS = 1000;
 const TONE_MS = 400;
 const MAX_DIGITS = 32;
 const MAX_TEXT = 10_000;
+/** Stands for words that no recogniser understood. */
+const UNCLEAR = '[unclear]';
 
 /** Opens the recogniser for the running leg. */
 export function openEars(d: Draft): void {
@@ -98,7 +112,7 @@ export function onStt(d: Draft, event: SttEvent): void {
       onPartial(d, event.text.slice(0, MAX_TEXT));
       return;
     case 'sttEagerEndOfTurn':
-      if (!d.s.speech && d.s.phase === 'live' && event.text.trim() !== '') startEager(d, clean(event.text));
+      if (mayGuess(d) && event.text.trim() !== '') startEager(d, clean(event.text));
       return;
     case 'sttTurnResumed':
       abortEager(d);
@@ -110,7 +124,7 @@ export function onStt(d: Draft, event: SttEvent): void {
       if (event.utterance === d.s.ears.utterance) d.s.ears = { ...d.s.ears, awaiting: false };
       else if (event.text === '') return;
       if (event.utterance <= d.s.ears.toneUtterance) return;
-      if (event.rejected && !d.s.speech) callerSaid(d, '[unclear]');
+      if (event.rejected && !d.s.speech) callerSaid(d, UNCLEAR);
       else callerSaid(d, event.text);
       return;
     case 'sttFailed':
@@ -118,13 +132,21 @@ export function onStt(d: Draft, event: SttEvent): void {
   }
 }
 
+/** May the model begin to think before it is sure that the caller's turn is over? */
+function mayGuess({ s }: Draft): boolean {
+  return !s.speech && s.phase === 'live' && s.hello === 'no' && !s.muted && !s.collection && !entryIsSensitive(s);
+}
+
 /** Words while the caller speaks: they take the turn from an agent that may be interrupted. */
 function onPartial(d: Draft, text: string): void {
   if (isBackchannel(text)) return;
   beginCallerTurn(d);
-  d.fx.push({ type: 'event', event: { type: 'transcript.partial', data: { text } } });
+  if (!entryIsSensitive(d.s)) d.fx.push({ type: 'event', event: { type: 'transcript.partial', data: { text } } });
   d.fx.push({ type: 'cancelTimer', name: 'idle' });
-  if (d.s.speech?.interruptible) interrupt(d);
+  if (!d.s.speech?.interruptible) return;
+  // Whoever is asked for digits answers; that takes nothing from what the agent is doing.
+  if (d.s.collection) cutSpeech(d);
+  else interrupt(d);
 }
 
 function beginCallerTurn(d: Draft): void {
@@ -137,7 +159,9 @@ function beginCallerTurn(d: Draft): void {
 
 /** The caller's turn is over and `text` is what was said: empty for noise, sounds of agreement, nothing. */
 export function callerSaid(d: Draft, raw: string): void {
-  const text = clean(raw);
+  const said = clean(raw);
+  const text = d.s.collection ? saidInEntry(d, d.s.collection, said) : entryIsSensitive(d.s) ? hideDigits(said) : said;
+  if (text === undefined) return;
   const { speech, generation } = d.s;
   const nothing = text === '' || (isBackchannel(text) && speech !== undefined);
   if (nothing) {
@@ -146,12 +170,17 @@ export function callerSaid(d: Draft, raw: string): void {
     armIdle(d);
     return;
   }
-  const endedAt = d.s.voice.active ? d.t : Math.max(d.s.voice.lastVoicedAt, 0);
+  const endedAt = voiceEnd(d);
   recordCallerTurn(d, text, endedAt);
   d.s.reprompts = 0;
   if (d.s.phase !== 'live') {
     addUser(d, text);
     d.s.replyOwed = true;
+    return;
+  }
+  if (d.s.hello === 'waiting' && !speech) {
+    addUser(d, text);
+    endHello(d);
     return;
   }
   if (speech && !speech.interruptible) {
@@ -167,6 +196,36 @@ export function callerSaid(d: Draft, raw: string): void {
   interrupt(d);
   addUser(d, text);
   reply(d, endedAt);
+}
+
+function voiceEnd(d: Draft): number {
+  return d.s.voice.active ? d.t : Math.max(d.s.voice.lastVoicedAt, 0);
+}
+
+/** Words while digits are collected. @returns what is to be answered as speech; undefined: digits, or nothing at all. */
+function saidInEntry(d: Draft, collection: Collection, text: string): string | undefined {
+  if (text === '' || text === UNCLEAR || isBackchannel(text)) {
+    resumeSpeech(d);
+    armIdle(d);
+    return undefined;
+  }
+  const digits = spokenDigits(text);
+  const shown = collection.request.sensitive ? hideDigits(text) : text;
+  if (digits === undefined) {
+    endCollection(d, collection, { status: 'spoke' });
+    return shown;
+  }
+  cutSpeech(d);
+  recordCallerTurn(d, shown, voiceEnd(d));
+  afterEntry(d, takeDigits(d, collection, digits));
+  return undefined;
+}
+
+/** An entry is over, if there is an `asker`: the model goes on with it; code goes on by itself. */
+export function afterEntry(d: Draft, asker: Asker | undefined): void {
+  if (!asker) return;
+  d.s.reprompts = 0;
+  if (asker.type === 'model') reply(d);
 }
 
 function endsCall(speech: Speech): boolean {
@@ -206,6 +265,13 @@ export function onDigit(d: Draft, digit: string): void {
   // What may not be told is not kept either: neither history nor prompt can give it away later.
   const told = digitsAreSensitive(d.s) ? KEY : digit;
   d.fx.push({ type: 'event', event: { type: 'dtmf.received', data: { digit: told } } });
+  if (isOfEntry(d, digit)) {
+    if (d.s.ears.capturing || d.s.ears.awaiting) markTone(d);
+    d.s.digitAt = d.t;
+    d.s.callerTurn = undefined;
+    afterEntry(d, takeKey(d, digit));
+    return;
+  }
   const operator = fallbackOf(d);
   if (
     operator &&
@@ -213,10 +279,13 @@ export function onDigit(d: Draft, digit: string): void {
     digit === (d.s.config.operatorKey ?? '0') &&
     !(d.s.speech && endsCall(d.s.speech))
   ) {
+    cancelCollection(d, 'the caller asked for the operator');
     interrupt(d);
     sayLine(d, d.s.lines.transfer, { interruptible: false, after: [operator] });
     return;
   }
+  // No key of any number.
+  if (d.s.collection) return;
   if (d.s.digits === '') d.s.callerTurn = undefined;
   d.s.digits = (d.s.digits + told).slice(0, MAX_DIGITS);
   d.s.digitAt = d.t;
@@ -225,6 +294,19 @@ export function onDigit(d: Draft, digit: string): void {
   d.fx.push({ type: 'cancelTimer', name: 'idle' });
   if (digit === '#' || d.s.digits.length === MAX_DIGITS) flushDigits(d);
   else d.fx.push({ type: 'setTimer', name: 'digits', ms: DIGIT_PAUSE_MS });
+}
+
+/** Nobody answers the caller now: what they press is told, in its order, once somebody does. */
+export function keepDigit(d: Draft, digit: string): void {
+  const told = digitsAreSensitive(d.s) ? KEY : digit;
+  d.fx.push({ type: 'event', event: { type: 'dtmf.received', data: { digit: told } } });
+  d.s.digits = (d.s.digits + told).slice(0, MAX_DIGITS);
+}
+
+export function tellKeptDigits(d: Draft): void {
+  if (d.s.digits === '') return;
+  addUser(d, `[pressed ${d.s.digits}]`);
+  d.s.digits = '';
 }
 
 /** The utterance under way is, at least in part, the sound of a key: no recogniser understands it. */
@@ -271,6 +353,11 @@ export function onDeaf(d: Draft): void {
 
 /** Starts the wait for a quiet caller, when it is their turn. */
 export function armIdle(d: Draft): void {
+  if (d.s.collection) {
+    awaitDigits(d);
+    return;
+  }
+  if (d.s.muted) return;
   const seconds = d.s.config.idle.afterSeconds;
   if (seconds === 0 || d.s.phase !== 'live' || d.s.speech || d.s.generation || d.s.voice.active) return;
   d.fx.push({ type: 'setTimer', name: 'idle', ms: seconds * 1000 });

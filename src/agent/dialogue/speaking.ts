@@ -1,5 +1,5 @@
 import type { ToolCall, TtsEvent } from '../../providers/ports.ts';
-import { firstWords, heardWordCount, wordBorderBefore, wordsOf, type SpokenPiece } from '../heard.ts';
+import { firstWords, heardWordCount, soundText, wordBorderBefore, wordsOf, type SpokenPiece } from '../heard.ts';
 import { speakable } from '../speakable.ts';
 import type { TurnLatency, TurnRecord } from './inputs.ts';
 import type { AfterSpeech, Draft, HistoryEntry, PlayoutView, Speech } from './state.ts';
@@ -27,12 +27,14 @@ export function beginSpeech(
     readonly askedAt?: number;
     readonly after?: readonly AfterSpeech[];
     readonly beep?: boolean;
+    readonly sound?: string;
   } = {},
 ): void {
   d.s.turn += 1;
   d.s.speech = {
     turn: d.s.turn,
     kind,
+    sound: options.sound,
     interruptible: options.interruptible ?? true,
     startedAt: d.t,
     askedAt: options.askedAt,
@@ -44,9 +46,11 @@ export function beginSpeech(
     baseByte: 0,
     baseWord: 0,
     pieces: [],
+    pause: 'none',
+    held: '',
     textDone: false,
-    // Without a stream nobody hears it: it waits for the next one.
-    pausedAt: d.s.phase === 'before' || d.s.phase === 'down' ? d.t : undefined,
+    // Without a stream nobody hears it, and nobody understands it between the tones of keys: it waits.
+    pausedAt: d.s.phase === 'before' || d.s.phase === 'down' || d.s.keying.length > 0 ? d.t : undefined,
     after: options.after ?? [],
     beep: options.beep ?? false,
     ttsFailures: 0,
@@ -100,9 +104,40 @@ export function speak(d: Draft, raw: string): void {
     if (speech.pausedAt !== undefined) d.fx.push({ type: 'playPause' });
     beginUtterance(d);
     d.fx.push({ type: 'ttsText', text: textOf(d.s.speech).trimStart() });
-  } else {
+  } else if (speech.pause === 'none') {
     d.fx.push({ type: 'ttsText', text });
+  } else {
+    d.s.speech = { ...d.s.speech, held: speech.held + text };
+    if (speech.pause === 'over') speakHeld(d);
   }
+}
+
+/** Lets the voice say all it has now: tools run, and the turn's next words may be long in coming. */
+export function pauseText(d: Draft): void {
+  const speech = d.s.speech;
+  if (!speech || speech.textDone || speech.utterance === 0 || speech.pause !== 'none') return;
+  d.s.speech = { ...speech, pause: 'asked' };
+  d.fx.push({ type: 'ttsEnd' });
+}
+
+/** The turn goes on after a pause, if there is something to say. */
+function speakHeld(d: Draft): void {
+  const speech = d.s.speech;
+  if (!speech || speech.held.trim() === '') return;
+  const text = textOf(speech);
+  const baseWord = wordsOf(text).length - wordsOf(speech.held).length;
+  d.s.speech = { ...speech, pause: 'none', held: '', baseByte: writtenBytes(d, speech), baseWord };
+  beginUtterance(d);
+  d.fx.push({ type: 'ttsText', text: speech.held.trimStart() });
+}
+
+/** The voice has said what it had before the pause. */
+function onPaused(d: Draft, speech: Speech): void {
+  d.s.speech = { ...speech, pause: 'over' };
+  speakHeld(d);
+  if (!speech.textDone) return;
+  if (d.s.speech.pause === 'over') endAudio(d, d.s.speech);
+  else d.fx.push({ type: 'ttsEnd' });
 }
 
 function beginUtterance(d: Draft): void {
@@ -119,12 +154,14 @@ export function endText(d: Draft): void {
   const speech = d.s.speech;
   if (!speech || speech.textDone) return;
   d.s.speech = { ...speech, textDone: true };
-  if (speech.utterance > 0) d.fx.push({ type: 'ttsEnd' });
+  if (speech.utterance === 0 || speech.pause === 'asked') return;
+  if (speech.pause === 'over') endAudio(d, speech);
+  else d.fx.push({ type: 'ttsEnd' });
 }
 
 /** True when the turn has nothing to play and nothing more to say: it can end without waiting for playout. */
 export function isWordless(speech: Speech): boolean {
-  return speech.textDone && speech.utterance === 0 && !speech.beep;
+  return speech.textDone && speech.utterance === 0 && !speech.beep && speech.sound === undefined;
 }
 
 export function textOf(speech: Speech): string {
@@ -145,9 +182,11 @@ const KEEP_PAUSED_MS = 10_000;
 /** A false alarm: goes on at the border of the word that was cut. */
 export function resumeSpeech(d: Draft): void {
   const speech = d.s.speech;
-  if (speech?.pausedAt === undefined || d.s.phase !== 'live') return;
+  if (speech?.pausedAt === undefined || d.s.phase !== 'live' || d.s.keying.length > 0) return;
   d.s.speech = { ...speech, pausedAt: undefined };
-  const fromByte = wordBorderBefore(textOf(speech), speech.pieces, heardBytes(d, speech), d.s.bytesPerMs);
+  const heard = heardBytes(d, speech);
+  const fromByte =
+    speech.sound === undefined ? wordBorderBefore(textOf(speech), speech.pieces, heard, d.s.bytesPerMs) : heard;
   d.fx.push(
     { type: 'cancelTimer', name: 'keepPaused' },
     { type: 'cancelTimer', name: 'resume' },
@@ -175,16 +214,18 @@ export function cutSpeech(d: Draft): void {
       { type: 'ttsCancel', heardMs: Math.max(0, heard - speech.baseByte) / d.s.bytesPerMs },
       { type: 'playDrop' },
     );
-  } else if (speech.beep) d.fx.push({ type: 'playDrop' });
+  } else if (speech.beep || speech.sound !== undefined) d.fx.push({ type: 'playDrop' });
   if (speech.pausedAt !== undefined) {
     d.fx.push({ type: 'cancelTimer', name: 'keepPaused' }, { type: 'cancelTimer', name: 'resume' });
   }
   const unheardWords = wordsOf(text).length - words;
-  const interrupted = unheardWords > 0 || !speech.textDone;
+  const isCut = speech.sound !== undefined && heard < writtenBytes(d, speech);
+  const interrupted = unheardWords > 0 || !speech.textDone || isCut;
   if (interrupted && speech.firstAudioAt !== undefined) {
+    const said = speech.sound === undefined ? firstWords(text, words) : heardOfSound(d, speech, speech.sound, isCut);
     d.fx.push({
       type: 'event',
-      event: { type: 'speech.interrupted', data: { turn: speech.turn, heard: firstWords(text, words), unheardWords } },
+      event: { type: 'speech.interrupted', data: { turn: speech.turn, heard: said, unheardWords } },
     });
   }
   commit(d, speech, words, interrupted);
@@ -217,11 +258,16 @@ export function completeSpeech(d: Draft): readonly AfterSpeech[] {
   return speech.after;
 }
 
+function heardOfSound(d: Draft, speech: Speech, sound: string, isCut: boolean): string {
+  return isCut ? soundText(sound, heardBytes(d, speech), writtenBytes(d, speech), d.s.bytesPerMs) : `[played ${sound}]`;
+}
+
 function commit(d: Draft, speech: Speech, heardWords: number, interrupted: boolean): void {
   const entries: HistoryEntry[] = [];
+  const soundEntry = speech.sound === undefined ? undefined : heardOfSound(d, speech, speech.sound, interrupted);
   let left = heardWords;
   for (const segment of speech.segments) {
-    const content = firstWords(segment.text, left);
+    const content = soundEntry ?? firstWords(segment.text, left);
     left = Math.max(0, left - wordsOf(segment.text).length);
     if (content !== '' || segment.toolCalls.length > 0)
       entries.push({ role: 'assistant', content, toolCalls: segment.toolCalls });
@@ -231,7 +277,7 @@ function commit(d: Draft, speech: Speech, heardWords: number, interrupted: boole
   const data: TurnRecord = {
     turn: speech.turn,
     role: 'agent',
-    text: firstWords(textOf(speech), heardWords),
+    text: soundEntry ?? firstWords(textOf(speech), heardWords),
     startMs: Math.round(speech.firstAudioAt),
     endMs: Math.round(d.t),
     ...(interrupted ? { interrupted } : {}),
@@ -286,7 +332,8 @@ export function onTts(d: Draft, event: Exclude<TtsEvent, { type: 'ttsAudio' }>):
       if (d.s.tts.failures > 0)
         d.fx.push({ type: 'event', event: { type: 'provider.recovered', data: { provider: 'tts' } } });
       d.s.tts = { ...d.s.tts, failures: 0 };
-      endAudio(d, speech);
+      if (speech.pause === 'none') endAudio(d, speech);
+      else onPaused(d, speech);
       return false;
     case 'ttsFailed':
       return onTtsFailed(d, event);
@@ -312,7 +359,7 @@ function onTtsFailed(d: Draft, event: Extract<TtsEvent, { type: 'ttsFailed' }>):
   d.fx.push({ type: 'event', event: { type: 'provider.failed', data: { provider: 'tts', kind, message } } });
   d.s.tts = { ...d.s.tts, failures: d.s.tts.failures + 1 };
   const speech = d.s.speech;
-  const running = speech !== undefined && speech.utterance > 0;
+  const running = speech !== undefined && speech.utterance > 0 && speech.pause !== 'over';
   // Late news of an utterance that was cut; the one that runs now is not touched by it.
   if (running && event.utterance !== undefined && event.utterance !== speech.utterance) return false;
   closeVoice(d);
@@ -332,15 +379,18 @@ function onTtsFailed(d: Draft, event: Extract<TtsEvent, { type: 'ttsFailed' }>):
       ? speech.pieces
       : [...speech.pieces, { text: said, fromByte: speech.pieces.at(-1)?.toByte ?? 0, toByte: written }];
   d.s.speech = { ...speech, pieces, baseByte: written, baseWord: words, ttsFailures: speech.ttsFailures + 1 };
-  if (rest === '' && speech.textDone) {
-    endAudio(d, speech);
+  if (rest === '' && (speech.textDone || speech.pause === 'asked')) {
+    if (speech.textDone) endAudio(d, speech);
+    else d.s.speech = { ...d.s.speech, pause: 'over' };
     return false;
   }
   if (!retryable || speech.ttsFailures >= 1) return true;
+  // What was held is part of the rest.
+  d.s.speech = { ...d.s.speech, held: '', pause: speech.textDone ? 'none' : speech.pause };
   openVoice(d);
   beginUtterance(d);
   if (rest !== '') d.fx.push({ type: 'ttsText', text: speech.textDone ? rest : `${rest} ` });
-  if (speech.textDone) d.fx.push({ type: 'ttsEnd' });
+  if (speech.textDone || speech.pause === 'asked') d.fx.push({ type: 'ttsEnd' });
   return false;
 }
 

@@ -1,22 +1,43 @@
-import type { LlmEvent, ProviderFailure, ToolCall } from '../../providers/ports.ts';
-import { readBuiltInCall } from '../../tools/built-in.ts';
+import type { LlmEvent, ProviderFailure } from '../../providers/ports.ts';
+import type { ToolOutcome } from '../../tools/tool.ts';
 import { speakable } from '../speakable.ts';
-import { beginSpeech, cutSpeech, endText, endTool, sayLine, speak, textOf } from './speaking.ts';
+import { act, offeredTools, settleOverdue, settleTool } from './acting.ts';
+import { cancelCollection } from './collect.ts';
+import { beginSpeech, cutSpeech, endText, sayLine, speak, textOf } from './speaking.ts';
 import type { WrapUpReason } from './inputs.ts';
-import { messagesOf, type AfterSpeech, type Draft, type Generation, type HeldEvent } from './state.ts';
-
-const MAX_TOOL_ROUNDS = 3;
-const MAX_TOOL_CALLS = 20;
+import {
+  messagesOf,
+  type AfterSpeech,
+  type Draft,
+  type Generation,
+  type HeldEvent,
+  type RunningTool,
+} from './state.ts';
+import { endWait, isWaiting } from './waiting.ts';
 
 /** Begins an agent turn that answers the history as it stands. */
 export function reply(d: Draft, askedAt?: number): void {
-  d.s.toolRounds = 0;
+  newRequest(d);
   goOn(d, askedAt);
+}
+
+/** The caller asked for something else: what was counted for the last request is forgotten. */
+function newRequest(d: Draft): void {
+  d.s.toolRounds = 0;
+  d.s.toolRepeats = {};
+  d.s.toolsOff = false;
+  d.s.fillers = 0;
+  d.s.fillerAt = -Infinity;
 }
 
 /** Answers the outcome of an action, which is still about what the caller asked for. */
 export function goOn(d: Draft, askedAt?: number): void {
+  if (d.s.muted || d.s.collection) {
+    d.s.replyOwed = true;
+    return;
+  }
   d.s.replyOwed = false;
+  tellLateTools(d);
   beginSpeech(d, 'reply', askedAt === undefined ? {} : { askedAt });
   generate(d, { attempt: 0 });
 }
@@ -33,7 +54,7 @@ function generate(d: Draft, options: { readonly attempt: number; readonly eagerF
   };
   const messages = messagesOf(d.s);
   if (options.eagerFor !== undefined) messages.push({ role: 'user', content: options.eagerFor });
-  d.fx.push({ type: 'llmStart', generation: d.s.generations, messages, tools: d.s.tools });
+  d.fx.push({ type: 'llmStart', generation: d.s.generations, messages, tools: offeredTools(d.s) });
 }
 
 /** Starts the model on a turn that is probably over; nothing of it leaves before {@link commitEager}. */
@@ -45,7 +66,7 @@ export function startEager(d: Draft, text: string): void {
 /** The eager guess was right: what the model said meanwhile goes out, the rest follows as it comes. */
 export function commitEager(d: Draft, generation: Generation, askedAt: number): void {
   d.s.replyOwed = false;
-  d.s.toolRounds = 0;
+  newRequest(d);
   beginSpeech(d, 'reply', { askedAt });
   d.s.generation = { ...generation, eagerFor: undefined, held: [] };
   for (const held of generation.held) deliver(d, held);
@@ -61,6 +82,7 @@ export function abortGeneration(d: Draft): void {
 /** Everything of the agent's turn stops: the model and the voice. */
 export function interrupt(d: Draft): void {
   abortGeneration(d);
+  endWait(d);
   cutSpeech(d);
 }
 
@@ -109,66 +131,88 @@ function deliver(d: Draft, event: HeldEvent): void {
 function finishGeneration(d: Draft, generation: Generation): void {
   d.s.generation = undefined;
   if (generation.toolCalls.length > 0) {
-    runTools(d, generation.toolCalls);
+    onToolCalls(d, generation);
     return;
   }
-  const speech = d.s.speech;
-  if (speech && textOf(speech).trim() === '') {
+  if (d.s.speech && !generation.said) {
     giveUpTurn(d, generation, { kind: 'malformed', message: 'the model answered nothing', retryable: true });
     return;
   }
   endText(d);
 }
 
-/** Does what the model asked for. Actions that end our turn wait until everything said was played. */
-function runTools(d: Draft, calls: readonly ToolCall[]): void {
-  const speech = d.s.speech;
+function onToolCalls(d: Draft, { toolCalls }: Generation): void {
+  switch (act(d, toolCalls)) {
+    case 'again':
+      goOnInTurn(d);
+      return;
+    case 'wait':
+      return;
+    case 'end':
+      endWithActions(d);
+      return;
+    case 'enough':
+      // It was offered no tool and calls one all the same.
+      speak(d, d.s.lines.apology);
+      endText(d);
+  }
+}
+
+/** The model hears of the results and answers in the same turn. */
+function goOnInTurn(d: Draft): void {
+  const { speech } = d.s;
   if (!speech) return;
-  const targets = d.s.config.transferTargets;
-  const after: AfterSpeech[] = [];
-  d.s.toolRounds += 1;
-  for (const call of calls) {
-    d.s.toolCallsTotal += 1;
-    const tooMany = d.s.toolRounds > MAX_TOOL_ROUNDS || d.s.toolCallsTotal > MAX_TOOL_CALLS;
-    const action = tooMany
-      ? ({ type: 'invalid', reason: 'too many tool calls; answer the caller in words' } as const)
-      : readBuiltInCall(call, d.s.config.tools, Object.keys(targets));
-    d.fx.push({
-      type: 'event',
-      event: { type: 'tool.called', data: { id: call.id, name: call.name, arguments: call.arguments } },
-    });
-    switch (action.type) {
-      case 'hangUp':
-        after.push({ type: 'hangup', reason: 'agent_hangup' });
-        endTool(d, call, '{"status":"ok"}');
-        break;
-      case 'transfer':
-        after.push({ type: 'transfer', target: action.target, to: targets[action.target] ?? '', toolCallId: call.id });
-        break;
-      case 'dtmf':
-        after.push({ type: 'dtmf', digits: action.digits, toolCallId: call.id });
-        break;
-      case 'invalid':
-        endTool(d, call, JSON.stringify({ status: 'error', error: action.reason }));
-    }
-  }
-  const last = speech.segments.at(-1);
-  const segments = [...speech.segments.slice(0, -1), { text: last?.text ?? '', toolCalls: calls }];
-  if (after.length === 0) {
-    // Only refusals: the model hears about them and answers in the same turn, unless it does not learn.
-    d.s.speech = { ...speech, segments: [...segments, { text: ' ', toolCalls: [] }] };
-    if (d.s.toolRounds > MAX_TOOL_ROUNDS) giveUpOnModel(d);
-    else generate(d, { attempt: 0 });
-    return;
-  }
-  const ending = after.some((action) => action.type === 'hangup' || action.type === 'transfer');
-  d.s.speech = { ...speech, segments, after, interruptible: speech.interruptible && !ending };
+  d.s.speech = { ...speech, segments: [...speech.segments, { text: ' ', toolCalls: [] }] };
+  generate(d, { attempt: 0 });
+}
+
+/** Nothing more is said in this turn but what leads over to its actions. */
+function endWithActions(d: Draft): void {
+  const { speech } = d.s;
+  if (!speech) return;
   if (textOf(speech).trim() === '') {
     // Into the segment of the tool calls: in the history the line comes before their results, as it did at the ear.
-    if (after.some((action) => action.type === 'hangup')) speak(d, d.s.lines.goodbye);
-    else if (after.some((action) => action.type === 'transfer')) speak(d, d.s.lines.transfer);
+    if (speech.after.some((action) => action.type === 'hangup')) speak(d, d.s.lines.goodbye);
+    else if (speech.after.some((action) => action.type === 'transfer')) speak(d, d.s.lines.transfer);
   }
   endText(d);
+}
+
+/** A tool came back. */
+export function onToolDone(d: Draft, id: string, outcome: ToolOutcome): void {
+  const tool = settleTool(d, id, outcome);
+  if (tool) afterTool(d, tool);
+}
+
+/** The time of at least one tool is up. */
+export function onToolDeadline(d: Draft): void {
+  for (const tool of settleOverdue(d)) afterTool(d, tool);
+}
+
+function afterTool(d: Draft, tool: RunningTool): void {
+  const { speech } = d.s;
+  if (speech?.turn === tool.turn) {
+    if (isWaiting(d)) return;
+    endWait(d);
+    if (speech.after.length > 0) endWithActions(d);
+    else goOnInTurn(d);
+    return;
+  }
+  // Its turn was cut short. The history has the result; somebody who still waits for it is told.
+  if (d.s.wrapUp !== undefined || d.s.phase === 'closed') return;
+  d.s.lateTools = [...d.s.lateTools, tool.name];
+  // A guess at the answer does not know of it.
+  abortEager(d);
+  if (d.s.speech || d.s.phase !== 'live') d.s.replyOwed = true;
+  else if (!d.s.callerTurn) goOn(d);
+}
+
+/** What came back late stands far up in the history; a short note makes the model look. */
+function tellLateTools(d: Draft): void {
+  const names = [...new Set(d.s.lateTools)];
+  d.s.lateTools = [];
+  if (names.length === 0 || d.s.history.at(-1)?.role === 'user') return;
+  d.s.history = [...d.s.history, { role: 'user', content: `[${names.join(', ')} has answered]` }];
 }
 
 function onFailure(d: Draft, generation: Generation, failure: ProviderFailure): void {
@@ -217,6 +261,7 @@ export function wrapUp(d: Draft, reason: WrapUpReason): void {
   const ending = d.s.speech?.after.some((action) => action.type === 'hangup') ?? false;
   d.s.wrapUp = reason;
   if (ending) return;
+  cancelCollection(d, 'the call is ending');
   interrupt(d);
   const line = {
     max_duration: d.s.lines.timeUp,

@@ -7,6 +7,7 @@ import { notChecked, ok, problem, type Finding } from './finding.ts';
 import { providerChecks } from './provider-checks.ts';
 import { publicUrlChecks } from './public-url-checks.ts';
 import { telnyxChecks } from './telnyx-checks.ts';
+import { toolChecks } from './tool-checks.ts';
 
 export interface ExamineOptions {
   readonly env: Env;
@@ -39,14 +40,24 @@ export async function examine({ env, cwd, clock }: ExamineOptions): Promise<Exam
     const key = problem('Telnyx key', detail, 'Set it, and what .env.example lists with it, for live calls');
     const rest = notChecked('everything else', 'it is needed for live calls only');
     return {
-      findings: [...findings, ...(await providerChecks(config, env, clock)), key, rest],
+      findings: [
+        ...findings,
+        ...(await providerChecks(config, env, clock)),
+        ...(await toolChecks(config, env, clock)),
+        key,
+        rest,
+      ],
       close: () => undefined,
     };
   }
   findings.push(destinationsFinding(config));
-  const [providers, url] = await Promise.all([providerChecks(config, env, clock), publicUrlChecks(config)]);
+  const [providers, tools, url] = await Promise.all([
+    providerChecks(config, env, clock),
+    toolChecks(config, env, clock),
+    publicUrlChecks(config),
+  ]);
   const leadsHere = url.every(({ status }) => status !== 'problem');
   const account = createTelnyxAccount({ apiKey: config.telnyx.apiKey ?? '', baseUrl: config.telnyx.baseUrl });
   const telnyx = await telnyxChecks(config, account, clock, leadsHere);
-  return { findings: [...findings, ...providers, ...telnyx, ...url], close: () => account.close() };
+  return { findings: [...findings, ...providers, ...tools, ...telnyx, ...url], close: () => account.close() };
 }

@@ -4,6 +4,7 @@ import { murmur, tone } from './voice.ts';
 export interface Machine {
   readonly greetingMs?: number;
   readonly beep?: boolean;
+  readonly fax?: boolean;
 }
 
 /** How long detection takes; at most 3.5 s at Telnyx. */
@@ -32,12 +33,12 @@ export function greet(leg: Leg, machine: Machine): number {
 export function detectMachine(leg: Leg, mode: string, machine: Machine | undefined, greetingMs = 0): void {
   if (mode === 'disabled') return;
   const ends = { from: leg.from, to: leg.to };
-  const beeps = machine !== undefined && machine.beep !== false;
+  const beeps = machine !== undefined && machine.beep !== false && machine.fax !== true;
   const later = (ms: number, event: string, result: string): void =>
     void leg.after(ms, () => leg.webhook(`call.machine.${event}`, { ...ends, result }));
 
   if (mode === 'premium') {
-    later(DETECTION_MS, 'premium.detection.ended', machine ? 'machine' : 'human_residence');
+    later(DETECTION_MS, 'premium.detection.ended', machine ? (machine.fax === true ? 'fax_detected' : 'machine') : 'human_residence');
     if (beeps) later(Math.max(greetingMs, DETECTION_MS + 1), 'premium.greeting.ended', 'beep_detected');
     return;
   }

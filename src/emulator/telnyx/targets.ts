@@ -8,8 +8,8 @@ export interface AnsweringTarget {
   readonly thenHangupAfterMs?: number;
   /** Gets the phone of the leg as soon as it rings, to speak and listen as this person. */
   readonly phone?: (call: EmulatedCall) => void;
-  /** An answering machine: plays its greeting, then beeps. Answering machine detection reports it. */
-  readonly machine?: { readonly greetingMs?: number; readonly beep?: boolean };
+  /** An answering machine: plays its greeting, then beeps. Answering machine detection reports it; a fax only `premium`. */
+  readonly machine?: { readonly greetingMs?: number; readonly beep?: boolean; readonly fax?: boolean };
   /** Codec of the leg; PCMU by default. */
   readonly codec?: 'PCMU' | 'PCMA' | 'L16';
 }
