@@ -303,7 +303,9 @@ describe('a wrong config', () => {
       withAgent({ idle: { afterSecond: 3 } }),
       ['agents.reception.idle.afterSecond is not a known key; did you mean "afterSeconds"?'],
     ],
-    ['a missing block', withAgent({ tts: undefined }), ['agents.reception.tts is missing']],
+    ['a missing block', withAgent({ tts: undefined }), [
+        'agents.reception.tts is missing: name what the agent speaks with, like {"provider": "deepgram", "model": "aura-2-thalia-en"}',
+      ]],
     ['a missing model', withAgent({ stt: { provider: 'deepgram' } }), ['agents.reception.stt.model is missing']],
     ['a limit', { ...contract, maxDurationSeconds: 4 }, ['maxDurationSeconds must be at least 5, got 4']],
     [

@@ -133,7 +133,8 @@ describe('the Dockerfile', () => {
 
     expect([program, flag]).toEqual(['node', '-e']);
     expect(path?.slice(1)).toEqual([argsOf(final, 'EXPOSE')[0], '/healthz']);
-    expect(read('src/server/gateway.ts')).toContain(`app.get('${path?.[2] ?? ''}'`);
+    expect(read('src/server/operations-routes.ts')).toContain(`app.get('${path?.[2] ?? ''}'`);
+    expect(read('src/server/gateway.ts')).toContain('addOperationsRoutes(');
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { briefingLines, readAnswer } from '../../src/agent/briefing/lines.ts';
+import { readAnswer } from '../../src/agent/briefing/lines.ts';
 
 describe('the answer to "do you take the call?"', () => {
   it.each([
@@ -29,6 +29,6 @@ describe('the answer to "do you take the call?"', () => {
     ['pl', 'yes', 'yes'],
     ['en', '', undefined],
   ] as const)('%s: %j is %s', (language, said, answer) => {
-    expect(readAnswer(said, briefingLines(language))).toBe(answer);
+    expect(readAnswer(said, language)).toBe(answer);
   });
 });

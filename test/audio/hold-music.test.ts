@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeG711 } from '../../src/audio/g711.ts';
 import { PCMU_8K } from '../../src/audio/format.ts';
-import { builtInHoldMusic, HoldLoop } from '../../src/audio/hold-music.ts';
+import { builtInHoldMusic, holdLoop, HoldLoop } from '../../src/audio/hold-music.ts';
 import { sine } from '../../src/audio/tones.ts';
 
 const level = (samples: Int16Array): number => samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
@@ -19,6 +19,15 @@ describe('hold music', () => {
     expect(level(music)).toBeLessThan(8192);
     expect(step(twice)).toBe(step(music));
     for (let at = 0; at < music.length; at += 4000) expect(level(music.subarray(at, at + 4000))).toBeGreaterThan(300);
+  });
+
+  it('is made once for all who wait, per format', () => {
+    const own = sine({ hz: 440, ms: 1000, level: 4000 });
+
+    expect(holdLoop(undefined, PCMU_8K)).toBe(holdLoop(undefined, { ...PCMU_8K }));
+    expect(holdLoop(own, PCMU_8K)).toBe(holdLoop(own, PCMU_8K));
+    expect(holdLoop(own, PCMU_8K)).not.toBe(holdLoop(undefined, PCMU_8K));
+    expect(holdLoop(own, PCMU_8K)).not.toBe(holdLoop(own, { codec: 'PCMA', sampleRate: 8000 }));
   });
 
   it('reads the same however it is cut', () => {

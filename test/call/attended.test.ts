@@ -120,6 +120,18 @@ describe('an attended transfer', () => {
     expect(outcomes(world)).toEqual(['answered']);
   });
 
+  it('is told of once, though the two are hung up later by us', () => {
+    const world = asked();
+    tell(world, 'call.dtmf.received', { digit: '1' });
+    tell(world, 'call.bridged');
+    world.session().post({ type: 'control', action: { type: 'hangup' }, by: 'test' });
+    world.clock.advance(10);
+    hangUpAll(world);
+
+    expect(world.finished).toHaveLength(1);
+    expect(outcomes(world)).toEqual(['answered']);
+  });
+
   it.each([
     ['refused', REFUSED],
     ['not answered', UNKNOWN],
@@ -222,6 +234,20 @@ describe('an attended transfer after a restart', () => {
     tell(world, 'call.dtmf.received', { digit: '1' });
 
     expect(recovered(world)).toEqual({ effects: ['caller bridge'], step: 'bridging' });
+  });
+
+  it('gives the caller a stream again when that fails', () => {
+    const world = asked();
+    tell(world, 'call.dtmf.received', { digit: '1' });
+    const { legs, transfer, status } = foldFacts(world.records);
+    const { state } = stepCall({ ...world.session().state, legs, transfer, status }, { type: 'recovered' }, 0);
+    const failed = { type: 'commandDone', leg: 'caller', effect: 1, name: 'bridge', outcome: REFUSED } as const;
+    const { effects } = stepCall(state, failed, 10);
+
+    expect(effects.flatMap((one) => (one.type === 'command' ? [`${one.leg} ${one.command.name}`] : []))).toEqual([
+      'target1 hangup',
+      'caller streamingStart',
+    ]);
   });
 
   it('leaves two people alone who talk', () => {

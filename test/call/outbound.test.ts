@@ -448,7 +448,7 @@ describe('an answering machine', () => {
     expect(world.events.find(({ type }) => type === 'speech.interrupted')).toBeDefined();
     detect(world, 'ended', 'greeting');
     world.run(60);
-    expect(says(world).at(-1)).toBe('Please call us back, {{name}}.');
+    expect(says(world).at(-1)).toBe('Please call us back, name.');
   });
 
   it('is known before the audio is: the message waits for it', () => {
@@ -460,7 +460,7 @@ describe('an answering machine', () => {
     expect(says(world)).toEqual([]);
     world.connect();
     world.run(60);
-    expect(says(world)).toEqual(['Please call us back, {{name}}.']);
+    expect(says(world)).toEqual(['Please call us back, name.']);
   });
 
   it.each<readonly ['greeting_end' | 'detect', string | undefined]>([

@@ -233,6 +233,34 @@ describe('playout that is late', () => {
     expect(line.played).toEqual(['701 turn 1 mark']);
   });
 
+  it('counts no hole while more is waited for on purpose, and the next one that is one', () => {
+    const line = new Line();
+    line.begin(1);
+    line.playout.write(speech(1650));
+    line.playout.rest();
+    line.run(900);
+    line.playout.write(speech(1600, 1650));
+    line.run(900);
+    expect(line.playout.underruns).toBe(0);
+
+    line.playout.write(speech(1600, 3250));
+    line.playout.end();
+    line.run(600);
+    expect(line.playout.underruns).toBe(1);
+  });
+
+  it('counts a hole before the rest', () => {
+    const line = new Line();
+    line.begin(1);
+    line.playout.write(speech(1600));
+    line.run(500);
+    line.playout.write(speech(1600, 1600));
+    line.playout.rest();
+    line.run(600);
+
+    expect(line.playout.underruns).toBe(1);
+  });
+
   it('makes up for a stall within the lead without a hole', () => {
     const line = new Line();
     line.begin(1);

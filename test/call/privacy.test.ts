@@ -131,8 +131,9 @@ describe('a call in which a card number is said', () => {
     world.run(4000);
 
     expect(world.llm.requests.at(-1)?.messages.at(-1)).toEqual({ role: 'user', content: 'it is 4111 1111 1111 1111' });
-    expect(world.tts.texts.at(-1)).toBe('So 4111 1111 1111 1111.');
+    expect(world.tts.texts.at(-1)).toBe('So 4 1 1 1, 1 1 1 1, 1 1 1 1, 1 1 1 1.');
     expect(written(world)).not.toContain('1111 1111');
+    expect(written(world)).not.toContain('1 1 1 1');
   });
 });
 

@@ -60,10 +60,10 @@ async function takeOver(life: Life, cut: number, statusKnown = true): Promise<Ta
     tornBytes: 0,
     ended: false,
   };
-  truth.takeOver(
-    life.snapshots[cut - 1] ?? { up: { caller: true, target: false, second: false }, transfers: 0 },
-    records,
-  );
+  const before = { up: { caller: true, target: false, second: false }, transfers: 0 };
+  const snapshot = cut === 0 ? before : life.snapshots[cut - 1];
+  if (!snapshot) throw new Error(`no record ${cut} to be killed after`);
+  truth.takeOver(snapshot, records);
   const how = await recoverCall(journal, {
     log: silentLog,
     telnyx: world.telnyx,
@@ -233,7 +233,7 @@ describe('a call of random life, cut anywhere, twice', () => {
         fc.constantFrom('silent', 'webhook', 'api', 'drain'),
         async (more, first, second, how) => {
           const life = await live([...TALK.slice(0, 6), ...more]);
-          const taken = await takeOver(life, Math.floor(first * life.records.length) + 1);
+          const taken = await takeOver(life, Math.ceil(first * (life.records.length - 1)) + 1);
           checkCommands(taken);
           const all = [...taken.records, ...taken.world.records];
           const snapshots = [...all.map(() => taken.truth.snapshot())];

@@ -31,6 +31,7 @@ export class DoctorWorld {
   readonly agent: Record<string, unknown> = {
     greeting: 'Hello.',
     instructions: 'Be brief.',
+    consent: 'This call is recorded.',
     stt: { provider: 'deepgram', model: 'flux-general-en' },
     llm: { provider: 'openai', model: 'gpt-test' },
     tts: { provider: 'deepgram', model: 'aura-2-thalia-en' },

@@ -32,15 +32,6 @@ export const WRONG_SETTINGS: readonly WrongSetting[] = [
     remedy: /Correct defaultagent/,
   },
   {
-    what: 'no list of where calls may go',
-    make: ({ config }) => {
-      delete config['destinations'];
-    },
-    check: 'destinations',
-    detail: /^destinations\.allow is not set: whoever has an API key may call any country/,
-    remedy: /destinations\.allow, like/,
-  },
-  {
     what: 'a config file that is not there',
     make: ({ env, cwd }) => {
       env['LANDLINE_CONFIG'] = join(cwd, 'none.json');

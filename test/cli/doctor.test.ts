@@ -79,6 +79,48 @@ describe('the doctor finds exactly one problem in', () => {
   });
 });
 
+describe('what is allowed and probably not meant', () => {
+  it('is a warning that says what to do, and no problem', async () => {
+    const world = await createWorld();
+    delete world.config['destinations'];
+    delete world.agent['consent'];
+
+    const findings = (await world.examine()).filter(({ status }) => status !== 'ok');
+
+    expect(findings).toEqual([
+      {
+        check: 'config',
+        status: 'warning',
+        detail: expect.stringMatching(/^agents\.reception\.recording is on: .*; set "consent" to a line/),
+      },
+      {
+        check: 'destinations',
+        status: 'warning',
+        detail: expect.stringMatching(/^destinations\.allow is not set: whoever has an API key may call any country/),
+        remedy: expect.stringMatching(/destinations\.allow, like/),
+      },
+    ]);
+  });
+
+  it('does not fail the command, and is counted', async () => {
+    const world = await createWorld();
+    delete world.config['destinations'];
+
+    world.writeConfig();
+    for (const [name, value] of Object.entries(world.env)) vi.stubEnv(name, value);
+    const output = new PassThrough();
+    const said = text(output);
+
+    const exit = await doctor({}, { input: new PassThrough(), output, errors: output });
+    output.end();
+    const out = await said;
+
+    expect(exit).toBe(0);
+    expect(out).toMatch(/^warning {6}destinations /m);
+    expect(out).toMatch(/\n\nNo problem found, 1 warning\.\n$/);
+  });
+});
+
 describe('a right account', () => {
   const statuses = async (world: DoctorWorld): Promise<Record<string, string>> =>
     Object.fromEntries((await world.examine()).map(({ check, status }) => [check, status]));

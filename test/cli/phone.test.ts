@@ -42,6 +42,8 @@ beforeAll(async () => {
         },
       },
       numbers: { '+13125550178': 'hotel' },
+      // What was recorded is read off the tracks.
+      recordings: { keepTracks: true },
     }),
   );
   const env = { HOST: '127.0.0.1', PORT: '0', LANDLINE_DATA_DIR: join(folder, 'data'), LANDLINE_CONFIG: config };

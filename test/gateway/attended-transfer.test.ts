@@ -119,11 +119,11 @@ describe.concurrent('an attended transfer', () => {
   ] as const)('comes back to the caller when the target %s', (_how, outcome, act) =>
     inWorld(ATTENDED, async (world) => {
       const call = await world.talk();
+      const from = call.sample;
       await askForSales(world, call);
       const sales = await asked(world);
       act(world, sales);
       await until(() => ended(world, call).length === 1, 'the outcome');
-      const from = call.sample;
       await until(() => words(call.heardSince(from), 'They cannot talk now.').length === 4, 'the agent to be back');
       await until(() => sales.state === 'ended', 'sales to be let go');
       call.hangup();
@@ -143,9 +143,9 @@ describe.concurrent('an attended transfer', () => {
     inWorld(ATTENDED, async (world) => {
       world.emulator.targets.set(SALES, behaviour);
       const call = await world.talk();
+      const from = call.sample;
       await askForSales(world, call);
       await until(() => ended(world, call).length === 1, 'the outcome');
-      const from = call.sample;
       await until(() => words(call.heardSince(from), 'They cannot talk now.').length === 4, 'the agent to be back');
       call.hangup();
       await over(world, call);

@@ -88,6 +88,35 @@ describe('a stream of events', () => {
     expect(fresh.headers['content-type']).toBe('text/event-stream');
   });
 
+  it('costs nothing for a reader that has gone before it began', async () => {
+    const clock = new VirtualClock();
+    const events = new EventBus(clock, silentLog);
+    let timers = 0;
+    const after: VirtualClock['after'] = (ms, run) => {
+      timers += 1;
+      return clock.after(ms, run);
+    };
+    const counting = { mono: () => clock.mono(), wall: () => clock.wall(), after };
+    let isDone = false;
+    server = createServer((_request, response) => {
+      // As while the store is asked whether the call lives.
+      response.on('close', () => {
+        setImmediate(() => {
+          streamEvents(response, { events, clock: counting, log: silentLog, after: events.newest, missed: of([]) });
+          isDone = true;
+        });
+      });
+      aborting.abort();
+    });
+    const aborting = new AbortController();
+    await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await expect(fetch(`http://127.0.0.1:${port}/`, { signal: aborting.signal })).rejects.toThrow();
+    await until(() => isDone, 'the stream that nobody reads');
+
+    expect([events.readers, timers]).toEqual([0, 0]);
+  });
+
   it('of one call has no other call in it, and of an ended one it ends', async () => {
     const { tell, read } = await bench();
     const one = await read({ callId: 'call_1' });

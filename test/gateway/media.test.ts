@@ -34,9 +34,10 @@ describe.concurrent('a media URL', () => {
       expectProblem(await refused(base.slice(0, -1)), 401, 'media_token_invalid');
       const plain = await world.request(`/media/${token}`);
       expectProblem(plain, 401, 'media_token_invalid', /WebSocket only/);
-      for (const path of ['/', '/healthz', '/metrics', '/v1/calls', '/webhooks/telnyx']) {
+      for (const path of ['/', '/healthz', '/metrics', '/v1/calls']) {
         expectProblem(await refused(`${base.replace('/media/', '')}${path}`), 404, 'not_found');
       }
+      expectProblem(await refused(`${base.replace('/media/', '')}/webhooks/telnyx`), 405, 'method_not_allowed');
 
       const socket = await opened(url);
       expectProblem(await refused(url), 401, 'media_token_invalid');

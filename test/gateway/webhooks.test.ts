@@ -108,7 +108,7 @@ describe.concurrent('a webhook that cannot be read', () => {
 describe.concurrent('the address of the webhooks', () => {
   it.each(['GET', 'PUT', 'DELETE', 'PATCH'])('knows no %s', (method) =>
     inWorld({}, async (world) => {
-      expectProblem(await world.request('/webhooks/telnyx?data=x', { method }), 404, 'not_found');
+      expectProblem(await world.request('/webhooks/telnyx?data=x', { method }), 405, 'method_not_allowed', /POST/);
     }),
   );
 

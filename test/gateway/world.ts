@@ -296,11 +296,17 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Waits until `holds`, polling; says what was waited for when it never does. */
+/**
+ * Waits until `holds`, polling; says what was waited for when it never does. A look that takes long (finding words in
+ * sound) is taken more rarely: it runs on the processor of the call it looks at.
+ */
 export async function until(holds: () => boolean, what: string, timeoutMs = 12_000): Promise<void> {
   const end = performance.now() + timeoutMs;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  for (;;) {
+    const began = performance.now();
+    if (holds()) return;
+    const now = performance.now();
+    if (now > end) throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, Math.max(5, 10 * (now - began))));
   }
 }

@@ -85,8 +85,11 @@ describe('a track', () => {
         (torn, next, part) => {
           const bytes = encodeTrackRecord(torn);
           const kept = bytes.subarray(0, Math.floor(part * bytes.length));
+          const file = Buffer.concat([kept, encodeTrackRecord(next)]);
+          // Once in 256 times the next record begins with the very byte that the torn one lacks, and makes it whole.
+          fc.pre(Buffer.compare(file.subarray(0, bytes.length), bytes) !== 0);
 
-          const found = parse(Buffer.concat([kept, encodeTrackRecord(next)]));
+          const found = parse(file);
 
           const damage = { kind: 'damage', offset: 0, bytes: kept.length };
           expect(found).toEqual(kept.length === 0 ? [next] : [damage, next]);

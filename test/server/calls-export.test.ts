@@ -44,6 +44,9 @@ describe('a cell of the CSV export', () => {
     ['@SUM(A1)', "'@SUM(A1)"],
     ['\tx', "'\tx"],
     ['\rx', '"\'\rx"'],
+    ['\n=1+1', '"\'\n=1+1"'],
+    ['＝1+1', "'＝1+1"],
+    ['＠SUM(A1)', "'＠SUM(A1)"],
     ['a=b', 'a=b'],
     [{ a: 1 }, '"{""a"":1}"'],
   ])('%j is written as %j', (value, cell) => {

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/core/clock.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { systemClock, VirtualClock } from '../../src/core/clock.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { openStore } from '../../src/store/client.ts';
 import { openEngine } from '../../src/store/open-engine.ts';
@@ -393,7 +393,10 @@ describe.each(['SQLite', 'PostgreSQL'])('%s', (engine) => {
       legs: [legRow('a', 'caller')],
       turns: [turnRow('a', 1, 'my secret')],
       events: [eventRow('a', 1, 'turn.ended', spoken), eventRow('a', 2, 'call.summarized', { text: 'secret' })],
-      actions: [{ callId: 'a', seq: 2, at: AT, by: 'api', type: 'hangup', detail: {} }],
+      actions: [
+        { callId: 'a', seq: 2, at: AT, by: 'api', type: 'say', detail: { text: 'my secret', interrupt: true } },
+        { callId: 'a', seq: 3, at: AT, by: 'api', type: 'transfer', detail: { to: '+1', announce: 'my secret' } },
+      ],
       work: [webhook],
     });
 
@@ -414,6 +417,7 @@ describe.each(['SQLite', 'PostgreSQL'])('%s', (engine) => {
           endpoint: 'crm',
           event: { type: 'turn.ended', data: {} },
         });
+        expect((await store.actions('a')).map(({ detail }) => detail)).toEqual([{ interrupt: true }, { to: '+1' }]);
         expect(await store.legs('a')).toHaveLength(1);
       }
       await store.project({ ...whole, position: { ...whole.position, bytes: 20 } });
@@ -452,6 +456,18 @@ describe.each(['SQLite', 'PostgreSQL'])('%s', (engine) => {
         expect(await store.dialsSince(0)).toEqual({ count: 1, spend: 2 });
         expect(await store.positions(['a'])).toEqual([{ callId: 'a', bytes: 0, complete: true }]);
       }
+    });
+
+    it('takes the request that placed the call as well: asked again, it is a call of its own', async () => {
+      const store = await withCall();
+      const claim = { key: 'api:1 order-4711', requestHash: 'h', now: AT };
+      expect(await store.claimKey({ ...claim, callId: 'a' })).toMatchObject({ callId: 'a', isNew: true });
+
+      await store.erase('a', 'call');
+
+      expect(await store.claimKey({ ...claim, requestHash: 'other', callId: 'b' })).toEqual({
+        ...{ callId: 'b', isNew: true, sameRequest: true },
+      });
     });
 
     it('erases calls it never had, so that they never come', async () => {
@@ -584,6 +600,21 @@ describe.each(['SQLite', 'PostgreSQL'])('%s', (engine) => {
     expect(await store.dialsSince(AT + 9)).toEqual({ count: 0, spend: 0 });
   });
 
+  it('keeps whom we dialled for two days, as long as a limit may need it', async () => {
+    const store = await fresh(engine);
+    const hour = 3_600_000;
+    const dial = (id: string, at: number): Promise<void> =>
+      store.addDial({ id, at: AT + at, to: '+1', callId: null, spend: 1 });
+    await dial('old', 0);
+    await dial('young', 2 * hour);
+    expect(await store.dialsSince(0)).toMatchObject({ count: 2 });
+
+    await dial('new', 49 * hour);
+
+    expect(await store.dialsSince(0)).toMatchObject({ count: 2 });
+    expect(await store.dialsSince(AT + 2 * hour)).toMatchObject({ count: 2 });
+  });
+
   describe('migrations', () => {
     it('are applied to an empty database, once', async () => {
       const url = await freshUrl(engine);
@@ -706,6 +737,40 @@ describe('both engines', () => {
 });
 
 describe('a SQLite file', () => {
+  it('has no byte left of what was erased, nor have the files beside it', async () => {
+    const clock = new VirtualClock(0, AT);
+    const path = join(folder, `${++files}.db`);
+    const store = createSqlStore(openEngine(`sqlite:${path}`, silentLog), clock);
+    opened.push(store);
+    const [word, number] = ['zebrakrokodil', '+4930111222333'];
+    for (let i = 0; i < 200; i++) {
+      const id = `call${i}`;
+      await store.project(
+        batchOf(endedRow(id, i === 100 ? { from: number } : {}), 1, {
+          turns: [turnRow(id, 1, i === 100 ? `I am ${word}` : `I am number ${i}`)],
+        }),
+      );
+    }
+    const traces = (): string[] =>
+      [path, `${path}-wal`].filter((file) => {
+        const bytes = readFileSync(file);
+        // The index keeps words without what they share with the one before.
+        return bytes.includes(word.slice(2)) || bytes.includes(number);
+      });
+    expect(traces()).not.toEqual([]);
+
+    await store.erase('call100', 'call');
+    clock.advance(1_000);
+    await vi.waitFor(() => expect(traces()).toEqual([]));
+    expect(await idsOf(store, { text: 'number' })).toHaveLength(100);
+
+    // What a closing store has not come to yet is done before it closes.
+    await store.project(batchOf(endedRow('late'), 1, { turns: [turnRow('late', 1, word)] }));
+    await store.erase('late', 'transcript');
+    await opened.pop()?.close();
+    expect(readFileSync(path).includes(word.slice(2))).toBe(false);
+  });
+
   it('is for its user alone, like the files beside it', async () => {
     const path = join(folder, 'deep', 'er', 'landline.db');
     const store = open(`sqlite:${path}`);

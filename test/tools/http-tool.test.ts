@@ -138,6 +138,17 @@ describe('a tool over HTTP', () => {
     expect(new URL(server.asked[0]?.url ?? '', 'http://x').searchParams.get('n')).toBe('{"x":1}');
   });
 
+  it('with GET keeps what the operator wrote into its query, unless a parameter says otherwise', async () => {
+    const server = await host(json('ok'));
+    const url = `http://${server.place}/look?tenant=ours&day=today`;
+    await ask(
+      tool(url, { allowPrivate: [server.place], method: 'GET' }),
+      '{"day":"monday","tenant":"theirs","more":"1"}',
+    );
+
+    expect(server.asked[0]?.url).toBe('/look?tenant=ours&day=monday&more=1');
+  });
+
   it('is not asked with arguments that its schema refuses', async () => {
     const server = await host(json('ok'));
 

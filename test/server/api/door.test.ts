@@ -5,10 +5,12 @@ import { addApiDoor, fingerprint } from '../../../src/server/api/door.ts';
 import { errorHandler } from '../../../src/server/problem.ts';
 import { silentLog } from '../../../src/core/log.ts';
 
+const SECRET = Buffer.alloc(32, 1);
+
 function server(apiKeys: readonly string[], clock = new VirtualClock()): FastifyInstance {
   const app = fastify();
   app.setErrorHandler(errorHandler(silentLog));
-  addApiDoor(app, { apiKeys, rateLimit: { requestsPerSecond: 1, burst: 2 }, clock });
+  addApiDoor(app, { apiKeys, secret: SECRET, rateLimit: { requestsPerSecond: 1, burst: 2 }, clock });
   app.get('/v1/who', async ({ caller }) => ({ caller }));
   return app;
 }
@@ -44,6 +46,12 @@ describe('an API without a key', () => {
     { host: '127.0.0.1:8080', origin: 'http://127.0.0.1:3000' },
     { host: '127.0.0.1:8080', origin: 'null' },
     { host: '127.0.0.1:8080', origin: '' },
+    // A proxy on this machine that tells the gateway its own address, as nginx does when nothing else is said.
+    { host: '127.0.0.1:8080', 'x-forwarded-for': '203.0.113.9' },
+    { host: '127.0.0.1:8080', 'x-forwarded-host': 'voice.example.com' },
+    { host: '127.0.0.1:8080', 'x-real-ip': '127.0.0.1' },
+    { host: 'localhost', forwarded: 'for=203.0.113.9' },
+    { host: 'localhost', 'cf-connecting-ip': '203.0.113.9' },
   ];
   it.each(bad)('refuses who comes another way: %o', async (headers) => {
     expect(await ask(server([]), headers)).toEqual([403, 'origin_not_allowed']);
@@ -54,13 +62,15 @@ describe('an API with keys', () => {
   it('knows each key by its fingerprint, which tells nothing of it', async () => {
     const app = server(['first-key', 'second-key']);
     for (const key of ['first-key', 'second-key']) {
-      const caller = `api:${fingerprint(key)}`;
+      const caller = `api:${fingerprint(key, SECRET)}`;
       expect(caller).toMatch(/^api:[0-9a-f]{8}$/);
       // Where it comes from does not count: who has a key is let in.
       const headers = { host: 'voice.example.com', origin: 'https://desk.example.com', authorization: `Bearer ${key}` };
       expect(await ask(app, headers)).toEqual([200, caller]);
     }
-    expect(fingerprint('first-key')).not.toBe(fingerprint('second-key'));
+    expect(fingerprint('first-key', SECRET)).not.toBe(fingerprint('second-key', SECRET));
+    // Who reads one in a journal cannot try keys until one fits: that takes what only this installation has.
+    expect(fingerprint('first-key', Buffer.alloc(32, 2))).not.toBe(fingerprint('first-key', SECRET));
     expect(await ask(app, { authorization: 'Bearer third-key' })).toEqual([401, 'unauthorized']);
     expect(await ask(app, {})).toEqual([401, 'unauthorized']);
   });
