@@ -51,6 +51,14 @@ const NOT_YET: Readonly<Record<string, string>> = {
 
 const BLOCK_KEYS = ['stt', 'llm', 'tts'] as const;
 
+const WHAT_FOR = { stt: 'hears', llm: 'thinks', tts: 'speaks' } as const;
+/** What somebody may write who wrote nothing: docs/configuration.md has the others. */
+const EXAMPLES = {
+  stt: '{"provider": "deepgram", "model": "flux-general-en"}',
+  llm: '{"provider": "openai", "model": "gpt-6-luna"}',
+  tts: '{"provider": "deepgram", "model": "aura-2-thalia-en"}',
+} as const;
+
 const SHUTDOWN_WARNING_MS = 60 * 86_400_000;
 
 /** Checks one agent of the config file. Undefined when it has problems; all of them were reported. */
@@ -132,6 +140,10 @@ class AgentChecks {
     const usable = Object.entries(targets).flatMap(([name, given]) => {
       // What is no text is the schema's to report.
       const to = numberOf(given);
+      if (to === undefined) {
+        this.#complain(['transferTargets', name, 'to'], 'is missing: a number like "+15105550200", or a sip: address');
+        return [];
+      }
       if (typeof to !== 'string') return [[name, to] as const];
       const target = normaliseTarget(to);
       if (target.ok) return [[name, target.target] as const];
@@ -158,7 +170,7 @@ class AgentChecks {
       if (typeof given !== 'object' || given === null || Array.isArray(given)) return [];
       const { to: _, ...rest } = given as Readonly<Record<string, unknown>>;
       const path = [...this.#path, 'transferTargets', name];
-      const read = readConfig(transferTerms, rest, path, this.#context.complain);
+      const read = readConfig(transferTerms, rest, path, this.#context.complain, ['to']);
       return read ? [[name, read] as const] : [];
     });
     return Object.fromEntries(terms);
@@ -194,6 +206,10 @@ class AgentChecks {
     given: unknown,
     language: string,
   ): B | undefined {
+    if (given === undefined) {
+      this.#complain(at, `is missing: name what the agent ${WHAT_FOR[kind]} with, like ${EXAMPLES[kind]}`);
+      return undefined;
+    }
     const block = readConfig(schema, given, [...this.#path, ...at], this.#context.complain);
     if (!block) return undefined;
     chainOf(block).forEach((link, depth) => {
@@ -268,7 +284,8 @@ class AgentChecks {
 
 /** The number of a target in either form. */
 function numberOf(given: unknown): unknown {
-  return typeof given === 'object' && given !== null && 'to' in given ? given.to : given;
+  const isTerms = typeof given === 'object' && given !== null && !Array.isArray(given);
+  return isTerms ? (given as { readonly to?: unknown }).to : given;
 }
 
 function summaryOf(given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined {

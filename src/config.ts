@@ -4,6 +4,7 @@ import type { AgentConfig } from './agent/options.ts';
 import type { BuiltInToolName } from './tools/built-in.ts';
 import type { CodeTool } from './tools/define-tool.ts';
 import type { HttpToolInput, McpInput } from './tools/options.ts';
+import type { TransferTerms } from './agent/dialogue/inputs.ts';
 import type { SummaryInput } from './agent/summary-options.ts';
 import type { DestinationOptions } from './call/destination-options.ts';
 import { standingRefusal } from './call/destinations.ts';
@@ -67,10 +68,14 @@ export type ScheduleInput = Pick<Schedule, 'timezone' | 'open' | 'afterHours'> &
 
 export interface AgentInput
   extends
-    Partial<Omit<AgentConfig, 'consent' | 'endpointing' | 'idle' | 'summary' | 'tools'>>,
+    Partial<
+      Omit<AgentConfig, 'consent' | 'endpointing' | 'idle' | 'summary' | 'tools' | 'transferTargets' | 'transferTerms'>
+    >,
     Omit<ProviderBlocks, 'summaryLlm'> {
   /** Built-in tools by name, tools in code ({@link defineTool}), HTTP tools and MCP servers. */
   readonly tools?: readonly (BuiltInToolName | CodeTool | HttpToolInput | McpInput)[];
+  /** Name -> number or SIP address, or that and how callers are put through to it. */
+  readonly transferTargets?: Readonly<Record<string, string | ({ readonly to: string } & TransferTerms)>>;
   /** A line that is heard before anything is recorded, a beep, or both. */
   readonly consent?: string | { readonly line?: string; readonly beep?: boolean };
   readonly endpointing?: Partial<AgentConfig['endpointing']>;
@@ -142,7 +147,12 @@ const rootOptions = z.strictObject({
   apiRateLimit,
   webhooks: webhookOptions,
   agents: z
-    .record(agentName, z.unknown())
+    .record(agentName, z.unknown(), {
+      error: ({ input }) =>
+        input === undefined
+          ? 'is missing: name at least one, like "reception": {…}; see docs/configuration.md'
+          : undefined,
+    })
     .refine((agents) => Object.keys(agents).length > 0, { error: 'must name at least one agent' }),
 });
 const anyKeys = z.record(z.string(), z.unknown());
@@ -339,7 +349,7 @@ export function describeConfig(config: Config): string {
     `data: ${config.dataDir}`,
     `control API: ${apiKeys.length === 0 ? 'loopback only, no key' : `${apiKeys.length} key(s)`}`,
     ...(config.tracesUrl === undefined ? [] : [`traces: ${new URL(config.tracesUrl).origin}`]),
-    `outbound calls: ${telnyx.connectionId === undefined ? 'no connection id' : `from ${maskNumber(telnyx.fromNumber)}`}`,
+    `calls out: ${callsOut(config.mode, telnyx)}`,
   ];
   for (const [name, { stt, llm, tts, language }] of Object.entries(config.agents)) {
     lines.push(`agent ${name} (${language}): hears ${chain(stt)}; thinks ${chain(llm)}; speaks ${chain(tts)}`);
@@ -347,6 +357,12 @@ export function describeConfig(config: Config): string {
   for (const [number, agent] of Object.entries(config.numbers)) lines.push(`number ${maskNumber(number)}: ${agent}`);
   lines.push(`other numbers: ${config.defaultAgent ?? 'rejected'}`);
   return lines.join('\n');
+}
+
+function callsOut(mode: Config['mode'], { connectionId, fromNumber }: TelnyxSettings): string {
+  if (mode === 'emulator') return 'to the emulator';
+  if (connectionId === undefined) return 'none, TELNYX_CONNECTION_ID is not set';
+  return fromNumber === undefined ? 'from the number of each request' : `from ${maskNumber(fromNumber)}`;
 }
 
 function chain(block: AnyBlock): string {

@@ -270,7 +270,7 @@ describe('a wrong variable', () => {
 describe('a wrong config', () => {
   it.each([
     ['no object', [], ['the config must be an object, got a list']],
-    ['no agents', {}, ['agents is missing']],
+    ['no agents', {}, ['agents is missing: name at least one, like "reception": {…}; see docs/configuration.md']],
     ['an empty list of agents', { agents: {} }, ['agents must name at least one agent']],
     [
       'an agent’s name',
@@ -303,9 +303,13 @@ describe('a wrong config', () => {
       withAgent({ idle: { afterSecond: 3 } }),
       ['agents.reception.idle.afterSecond is not a known key; did you mean "afterSeconds"?'],
     ],
-    ['a missing block', withAgent({ tts: undefined }), [
+    [
+      'a missing block',
+      withAgent({ tts: undefined }),
+      [
         'agents.reception.tts is missing: name what the agent speaks with, like {"provider": "deepgram", "model": "aura-2-thalia-en"}',
-      ]],
+      ],
+    ],
     ['a missing model', withAgent({ stt: { provider: 'deepgram' } }), ['agents.reception.stt.model is missing']],
     ['a limit', { ...contract, maxDurationSeconds: 4 }, ['maxDurationSeconds must be at least 5, got 4']],
     [
@@ -685,7 +689,7 @@ describe('the description for the log', () => {
       `config: ${join(cwd, 'test.json')}`,
       `data: ${join(cwd, 'data')}`,
       'control API: 1 key(s)',
-      'outbound calls: from +1312•••79',
+      'calls out: from +1312•••79',
       'agent reception (en): hears deepgram flux-general-en, else deepgram nova-3; thinks openai gpt-6-luna; speaks deepgram aura-2-thalia-en',
       'number +1312•••78: reception',
       'other numbers: reception',

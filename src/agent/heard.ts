@@ -92,17 +92,6 @@ export function wordBorderBefore(
   return Math.min(border, heardBytes);
 }
 
-/** The first `count` words of `text`, with its own spacing. */
-export function firstWords(text: string, count: number): string {
-  if (count <= 0) return '';
-  let seen = 0;
-  for (const match of text.matchAll(/\S+/gu)) {
-    seen++;
-    if (seen === count) return text.slice(0, match.index + match[0].length).trimStart();
-  }
-  return text.trim();
-}
-
 /** How a sound that was cut stands in history and transcript. */
 export function soundText(sound: string, heardBytes: number, bytes: number, bytesPerMs: number): string {
   const seconds = (count: number): string => (count / bytesPerMs / 1000).toFixed(1);

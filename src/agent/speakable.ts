@@ -1,5 +1,3 @@
-export { isBackchannel } from './backchannel.ts';
-
 /**
  * Takes out of a model's text what no voice can say: markdown marks, code fences, emoji. Works on single tokens of a
  * stream: it only drops characters, so cutting the stream anywhere gives the same text.

@@ -75,25 +75,6 @@ export function speakAll(speech: Speech, text: string): readonly SpokenToken[] {
   return speakOn(speech, SILENT, text, true).tokens;
 }
 
-/** A speaker that keeps its own state, for those who want only the sound of it. */
-export interface Speaker {
-  /** More text: what can be said of it now. */
-  push(text: string): string;
-  /** The text is over: what was still held back. The next `push` begins a new text. */
-  end(): string;
-}
-
-export function createSpeaker(language: string, pronunciations: Readonly<Record<string, string>> = {}): Speaker {
-  const speech = speechOf(language, pronunciations);
-  let state = SILENT;
-  const take = (text: string, atEnd: boolean): string => {
-    const said = speakOn(speech, state, text, atEnd);
-    state = atEnd ? SILENT : said.state;
-    return said.tokens.map(({ spoken }) => spoken).join('');
-  };
-  return { push: (text) => take(text, false), end: () => take('', true) };
-}
-
 const LETTERS = /^\p{L}\p{L}$/u;
 
 function readGroup(group: string, before: Before, speech: Speech): SpokenToken[] {

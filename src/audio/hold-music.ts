@@ -37,6 +37,23 @@ export function builtInHoldMusic(): Int16Array {
   return loop;
 }
 
+const LOOPS = new WeakMap<Int16Array, Map<string, HoldLoop>>();
+let builtIn: Int16Array | undefined;
+
+/**
+ * The loop of `music`, or of the built-in one, in `format`: made once, whoever waits. Making it takes milliseconds in which no
+ * other call is heard.
+ */
+export function holdLoop(music: Int16Array | undefined, format: AudioFormat): HoldLoop {
+  const samples = music ?? (builtIn ??= builtInHoldMusic());
+  const made = LOOPS.get(samples) ?? new Map<string, HoldLoop>();
+  LOOPS.set(samples, made);
+  const key = JSON.stringify(format);
+  const loop = made.get(key) ?? new HoldLoop(samples, format);
+  made.set(key, loop);
+  return loop;
+}
+
 const FADE_MS = 100;
 
 /** Music without an end, as it goes onto the wire in one format. It swells at its beginning and can be faded out anywhere. */

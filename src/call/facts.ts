@@ -344,7 +344,7 @@ function onEvent(f: Draft, id: string, t: number, event: PublicEvent): void {
     }
     case 'transfer.ended': {
       const bridged = event.data.outcome === 'answered';
-      f.transfer = bridged ? f.transfer : undefined;
+      f.transfer = bridged && f.transfer ? { ...f.transfer, isThrough: true } : undefined;
       for (const leg of Object.values(f.legs)) {
         if (bridged && leg.phase !== 'ended' && leg.phase !== 'ending')
           change(f, leg.name, { phase: 'bridged', answered: true });

@@ -1,7 +1,7 @@
 import type { DialogueEffect, DialogueInput } from '../agent/dialogue/inputs.ts';
 import type { PlayoutView } from '../agent/dialogue/state.ts';
 import type { AudioFormat } from '../audio/format.ts';
-import { builtInHoldMusic, HoldLoop } from '../audio/hold-music.ts';
+import { holdLoop } from '../audio/hold-music.ts';
 import type { Log } from '../core/log.ts';
 import type { JournalData } from '../journal/format.ts';
 import { DigitMerge } from './digits.ts';
@@ -12,6 +12,7 @@ import { ProviderDesk, type ProviderEffect } from './provider-desk.ts';
 import type { Recorder } from './recorder.ts';
 import { followStep, recordingBeep } from './recording-steps.ts';
 import type { Sounds } from './sounds.ts';
+import type { CallState } from './state.ts';
 import { WireOrder } from './wire-order.ts';
 
 /** The session as one of its parties sees it. */
@@ -96,7 +97,7 @@ export class Party {
         followStep(this.media.recorder, effect, t);
         return;
       case 'musicStart':
-        playout.music(new HoldLoop(this.#music ?? builtInHoldMusic(), this.#outbound), t);
+        playout.music(holdLoop(this.#music, this.#outbound), t);
         return;
       case 'musicStop':
         playout.fade(t);
@@ -112,6 +113,9 @@ export class Party {
         if (audio) playout.write(audio);
         return;
       }
+      case 'playRest':
+        playout.rest();
+        return;
       case 'playEnd':
         playout.end();
         playout.advance(t);
@@ -181,4 +185,10 @@ export class Party {
       },
     };
   }
+}
+
+/** How agent audio goes onto the wire; L16 is turned round behind playout, if it must be. */
+export function outboundFormat(declared: CallState['declared']): AudioFormat {
+  if (declared === 'L16') return { codec: 'L16', sampleRate: 16000, byteOrder: 'little' };
+  return { codec: declared, sampleRate: 8000 };
 }

@@ -62,6 +62,8 @@ export class Playout {
   #endless: EndlessAudio | undefined;
   #written = 0;
   #ended = false;
+  /** Where the turn has audio up to while more is waited for on purpose. */
+  #restsAt = Number.NaN;
   #state: 'idle' | 'playing' | 'paused' = 'idle';
   #sent = 0;
   #marked = 0;
@@ -95,6 +97,7 @@ export class Playout {
     this.#endless = undefined;
     this.#written = 0;
     this.#ended = false;
+    this.#restsAt = Number.NaN;
     this.#state = 'playing';
     this.#sent = this.#marked = this.#runByte = this.#heardByte = this.#reported = 0;
     this.#runAt = this.#heardAt = Number.NaN;
@@ -131,6 +134,11 @@ export class Playout {
     this.#audio.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), this.#written);
     this.#written += taken;
     return taken;
+  }
+
+  /** No more audio for now: the silence until it comes is no hole. */
+  rest(): void {
+    this.#restsAt = this.#written;
   }
 
   /** No more audio in this turn. */
@@ -180,7 +188,7 @@ export class Playout {
     while (this.#written - this.#sent >= frameBytes) {
       if (Number.isNaN(this.#runAt)) this.#startRun(t);
       else if (this.#playedOut(t)) {
-        this.#underruns++;
+        if (!this.#isResting()) this.#underruns++;
         this.#startRun(t);
       }
       const due = this.#runAt + (this.#sent - this.#runByte) / bytesPerMs - leadMs;
@@ -256,6 +264,11 @@ export class Playout {
   /** True when Telnyx has played all we sent and is silent. */
   #playedOut(t: number): boolean {
     return this.#sent > this.#runByte && t > this.#endsAt();
+  }
+
+  /** Was all sent that there was to send when the turn was to rest? Less than a frame waits for what follows. */
+  #isResting(): boolean {
+    return this.#sent <= this.#restsAt && this.#restsAt - this.#sent < this.#options.frameBytes;
   }
 
   #endsAt(): number {

@@ -5,12 +5,12 @@ import type { Log } from '../core/log.ts';
 import { objectOf } from '../telnyx/json-fields.ts';
 import type { LegStatus, TelnyxApi } from '../telnyx/commands.ts';
 import { foldFacts, type CallFacts } from './facts.ts';
-import type { EndReason } from './inputs.ts';
+import type { EndReason, LegName } from './inputs.ts';
 import { dialState, type DialInput } from './outbound-call.ts';
 import type { CallPorts } from './ports.ts';
 import { fallbackOf, type CallRegistry, type ReadyAgent } from './registry.ts';
 import { Session } from './session.ts';
-import type { CallState, DialState } from './state.ts';
+import { isTarget, type CallState, type DialState } from './state.ts';
 
 export interface RecoveryOptions {
   readonly log: Log;
@@ -65,7 +65,7 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
     overflow: false,
     fallback: agent && !facts.dial ? fallbackOf(agent.config) : undefined,
     ...(facts.dial ? { dial: recoveredDial(facts.dial, facts, config), metadata: facts.dial.metadata } : {}),
-    legs: facts.legs,
+    legs: alive ? facts.legs : withoutDead(facts.legs, statuses),
     transfer: facts.transfer,
     hold: facts.hold,
     answeredAt: facts.answeredAt,
@@ -116,6 +116,19 @@ export async function recoverCall(journal: Journal, options: RecoveryOptions): P
   // Whatever of it is still up goes down.
   session.post({ type: 'drain', now: true });
   return 'ended';
+}
+
+/** Nobody goes on with a call whose caller has left: of a target that has left too nothing follows any more. */
+function withoutDead(
+  legs: CallFacts['legs'],
+  statuses: readonly { readonly leg: LegName; readonly status: LegStatus }[],
+): CallFacts['legs'] {
+  const dead = statuses.filter(({ leg, status }) => isTarget(leg) && status.known && !status.isAlive);
+  const ended = dead.flatMap(({ leg }) => {
+    const known = legs[leg];
+    return known ? [[leg, { ...known, phase: 'ended' } as const] as const] : [];
+  });
+  return { ...legs, ...Object.fromEntries(ended) };
 }
 
 function reasonOf(facts: CallFacts): EndReason {

@@ -12,7 +12,8 @@ import type { CallPorts } from './ports.ts';
 import { callerOf } from './callers.ts';
 import { route, type RejectReason } from './route.ts';
 import type { Routing } from './routing.ts';
-import { Session, type SessionOptions } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionOptions } from './session-options.ts';
 import { readLegState } from './telnyx-command.ts';
 import { declaredCodec, type CallLimits } from './state.ts';
 

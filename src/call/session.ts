@@ -1,30 +1,26 @@
 import { withDigits, withoutDigits } from '../agent/dialogue/collect.ts';
-import type { BriefingInput, BriefingTimer } from '../agent/briefing/state.ts';
+import type { BriefingTimer } from '../agent/briefing/state.ts';
 import type { DialogueInput, DialogueTimer } from '../agent/dialogue/inputs.ts';
-import {
-  createDialogue,
-  digitsAreSensitive,
-  entryIsSensitive,
-  type DialogueState,
-  type HistoryEntry,
-} from '../agent/dialogue/state.ts';
+import { createDialogue, digitsAreSensitive, entryIsSensitive, type DialogueState } from '../agent/dialogue/state.ts';
 import type { AgentConfig } from '../agent/options.ts';
-import type { AudioFormat } from '../audio/format.ts';
 import { isoTime } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { createIds } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
 import { Chronicle } from './chronicle.ts';
+import { Closing } from './closing.ts';
 import { CollectDesk } from './collect-desk.ts';
 import { CommandDesk } from './command-desk.ts';
+import { Consultation } from './consultation.ts';
 import { Door } from './door.ts';
-import type { AnyEffect, CallInput, CallTimer, LegName, PublicEvent } from './inputs.ts';
-import { isCallInput, Machines, type RunBriefing } from './machines.ts';
+import { Effects } from './effects.ts';
+import type { CallInput, CallTimer, LegName } from './inputs.ts';
+import { Machines } from './machines.ts';
 import type { MediaLeg, MediaSocket } from './media-leg.ts';
-import { Party, type PartyHost } from './party.ts';
+import { outboundFormat, Party, type PartyHost } from './party.ts';
 import type { CallPorts } from './ports.ts';
 import { Recorder } from './recorder.ts';
-import { recordingEnded } from './recording-steps.ts';
+import type { SessionOptions } from './session-options.ts';
 import { talkingLeg, type CallState, type Leg } from './state.ts';
 import { ToolDesk } from './tool-desk.ts';
 import { TimerHeap } from './timers.ts';
@@ -32,27 +28,6 @@ import type { Timed } from './wheel.ts';
 
 /** The wheel was late by more than the playout lead: the caller heard it. */
 const STALL_MS = 200;
-
-export interface SessionOptions {
-  readonly callId: string;
-  readonly seed: string;
-  readonly config: AgentConfig;
-  readonly state: CallState;
-  readonly ports: CallPorts;
-  /** After a restart: what was said before, and where the call's own counts stand. */
-  readonly resumed?: {
-    readonly history: readonly HistoryEntry[];
-    readonly toolResults: Readonly<Record<string, string>>;
-    readonly turn: number;
-    readonly recorded: boolean;
-    readonly recording?: 'off' | 'on' | 'paused' | undefined;
-    readonly muted?: boolean | undefined;
-    readonly seq: number;
-    readonly t: number;
-    readonly samples: number;
-    readonly idCounts: Readonly<Record<string, number>>;
-  };
-}
 
 /**
  * One call: its door, and the only owner of its sockets, provider streams and timers. What happens comes in by {@link post}
@@ -71,8 +46,9 @@ export class Session implements Timed {
   readonly #door: Door;
   /** The far party of the conversation. */
   readonly #party: Party;
-  /** A transfer's target that the agent talks to. */
-  #consulted: Party | undefined;
+  readonly #consultation: Consultation;
+  readonly #effects: Effects;
+  readonly #closing: Closing;
   readonly #tools: ToolDesk;
   readonly #collects: CollectDesk;
   readonly #timers = new TimerHeap();
@@ -112,7 +88,7 @@ export class Session implements Timed {
       advanceTo: (t) => this.#advanceTo(t),
       skipTo: (t) => {
         this.#party.media.advance(t);
-        this.#consulted?.media.advance(t);
+        this.#consultation.party?.media.advance(t);
       },
       fault: (thrown) => this.#fault(thrown),
       rested: () => this.#rested(),
@@ -123,18 +99,17 @@ export class Session implements Timed {
     const { from, to, direction, metadata } = options.state;
     const facts = { from, to, direction, ...(metadata === undefined ? {} : { metadata }) };
     this.#machines = new Machines(options.state, createDialogue(config, facts, resumed, ports.tools), {
-      run: (effect) => this.#run(effect),
+      run: (effect) => this.#effects.run(effect, this.#t),
       view: (t) => this.#party.view(t),
-      consult: (leg) => this.#consult(leg),
-      runBriefing: (leg, effect) => this.#runBriefing(leg, effect),
+      consult: (leg) => this.#consultation.begin(leg),
+      runBriefing: (leg, effect) => this.#consultation.run(leg, effect, this.#t),
       briefingView: (leg, t) => this.#partyOf(leg)?.view(t) ?? this.#party.view(t),
     });
     const leg: LegName = options.state.direction === 'inbound' ? 'caller' : 'callee';
+    const voice = { outbound: outboundFormat(options.state.declared), language: config.language, ports };
     this.#party = new Party({
       leg,
-      outbound: outboundFormat(options.state.declared),
-      language: config.language,
-      ports,
+      ...voice,
       recorder: new Recorder(resumed?.samples ?? 0, (record) => ports.journal.track(record)),
       host: this.#hostOf(leg),
       log: this.#log,
@@ -154,6 +129,29 @@ export class Session implements Timed {
       },
       input: byTools,
       journalBehind: () => ports.journalBehind(),
+    });
+    this.#consultation = new Consultation({
+      ...voice,
+      chronicle: this.#chronicle,
+      timers: this.#timers,
+      log: this.#log,
+      hostOf: (target) => this.#hostOf(target),
+      take: (input) => this.#take(input),
+      step: (target, input, t) => this.#machines.stepBriefing(target, input, t),
+    });
+    this.#effects = new Effects({
+      ...{ callId: options.callId, chronicle: this.#chronicle, commands: this.#commands, collects: this.#collects },
+      ...{ tools: this.#tools, timers: this.#timers, dials: ports.dials, consultation: this.#consultation },
+      party: this.#party,
+      dialogue: () => this.dialogue,
+      partyOf: (target) => this.#partyOf(target),
+      post: (input) => this.post(input),
+      finish: () => this.#finish(),
+    });
+    this.#closing = new Closing({
+      ...{ session: this, ports, log: this.#log, door: this.#door, party: this.#party },
+      ...{ consultation: this.#consultation, collects: this.#collects, tools: this.#tools },
+      ...{ commands: this.#commands, chronicle: this.#chronicle, effects: this.#effects },
     });
     ports.wheel.add(this);
   }
@@ -256,7 +254,7 @@ export class Session implements Timed {
   /** Nothing moves a deadline but what passes the door, and the wheel asks every call a thousand times a second. */
   #rested(): void {
     this.#due =
-      this.#t0 + Math.min(this.#timers.due, this.#party.media.due(), this.#consulted?.media.due() ?? Infinity);
+      this.#t0 + Math.min(this.#timers.due, this.#party.media.due(), this.#consultation.party?.media.due() ?? Infinity);
     this.#ports.wheel.changed(this);
   }
 
@@ -264,12 +262,12 @@ export class Session implements Timed {
   #advanceTo(t: number): void {
     for (;;) {
       const media = this.#party.media.due();
-      const consulted = this.#consulted?.media.due() ?? Infinity;
+      const consulted = this.#consultation.party?.media.due() ?? Infinity;
       const due = Math.min(this.#timers.due, media, consulted);
       if (due > t || this.#door.isClosed) break;
       this.#t = Math.max(this.#t, due);
       if (media <= due) this.#party.media.advance(this.#t);
-      else if (consulted <= due) this.#consulted?.media.advance(this.#t);
+      else if (consulted <= due) this.#consultation.party?.media.advance(this.#t);
       else this.#fire();
     }
     this.#t = Math.max(this.#t, t);
@@ -284,7 +282,7 @@ export class Session implements Timed {
       return;
     }
     if (owner === 'briefing') {
-      if (this.#consulted) this.#takeBriefing(this.#consulted.leg, { type: 'timer', name: name as BriefingTimer });
+      this.#consultation.due(name as BriefingTimer, this.#t);
       return;
     }
     const quiet = name === 'noMedia' ? { quietMs: Math.round(this.#t - this.#party.media.lastFrameAt) } : {};
@@ -298,118 +296,9 @@ export class Session implements Timed {
     this.#machines.step(input, this.#t);
   }
 
-  /** Starts one effect. Its outcome, if it has one, is a later input. */
-  #run(effect: AnyEffect): void {
-    if (effect.type === 'event') {
-      this.#publish(effect.event);
-      return;
-    }
-    if (effect.type === 'command') {
-      this.#commands.run(effect, this.#t);
-      return;
-    }
-    if (effect.type === 'toolStart') {
-      this.#tools.start(effect, (onWritten) => this.#chronicle.effect(effect, this.#t, onWritten));
-      return;
-    }
-    this.#chronicle.effect(effect, this.#t);
-    this.#start(effect);
-  }
-
-  #start(effect: Exclude<AnyEffect, { type: 'event' | 'command' | 'toolStart' }>): void {
-    switch (effect.type) {
-      case 'toolStop':
-        this.#tools.stop(effect.id);
-        return;
-      case 'collected':
-        this.#collects.answer(effect);
-        return;
-      case 'askStatus':
-        this.#commands.askStatus(effect.leg);
-        return;
-      case 'findLeg':
-        this.#commands.findLeg(effect.leg);
-        return;
-      case 'awaitTurn':
-        this.#ports.dials.enter(this.callId, effect.afterMs, (turn) =>
-          this.post({ type: 'dialTurn', leg: effect.leg, ...turn }),
-        );
-        return;
-      case 'setTimer':
-        this.#timers.set('leg' in effect ? effect.leg : 'dialogue', effect.name, this.#t + effect.ms);
-        return;
-      case 'cancelTimer':
-        this.#timers.cancel('leg' in effect ? effect.leg : 'dialogue', effect.name);
-        return;
-      case 'finished':
-        this.#finish();
-        return;
-      case 'closeMedia':
-        this.#partyOf(effect.leg)?.run(effect, this.#t);
-        return;
-      case 'consultEnd':
-        this.#endConsultation(effect.leg);
-        return;
-      case 'consult':
-      case 'brief':
-      case 'dialogue':
-        return; // taken within the step
-      default:
-        this.#party.run(effect, this.#t);
-    }
-  }
-
-  #publish(event: PublicEvent): void {
-    // `call.ended` is the last event of a call.
-    if (event.type === 'call.ended') {
-      const stopped = recordingEnded(this.dialogue);
-      if (stopped) this.#publish(stopped);
-    }
-    this.#chronicle.event(event, this.#t);
-  }
-
   #partyOf(leg: LegName): Party | undefined {
-    return leg === this.#party.leg ? this.#party : this.#consulted?.leg === leg ? this.#consulted : undefined;
-  }
-
-  /** A transfer's target gets audio and providers of its own. Nothing of it is recorded. */
-  #consult(leg: LegName): void {
-    this.#consulted = new Party({
-      leg,
-      outbound: outboundFormat(this.state.declared),
-      language: this.config.language,
-      ports: this.#ports,
-      recorder: new Recorder(0, () => undefined),
-      host: {
-        ...this.#hostOf(leg),
-        take: (input) => {
-          if (isCallInput(input)) this.#take(input);
-          else if (input.type !== 'timer') this.#takeBriefing(leg, input);
-        },
-        digit: (digit) => this.#takeBriefing(leg, { type: 'digit', digit }),
-      },
-      log: this.#log.child({ leg }),
-    });
-  }
-
-  #endConsultation(leg: LegName): void {
-    if (this.#consulted?.leg !== leg) return;
-    this.#consulted.hush();
-    // Two people talk, or nobody does: its stream is stopped, or its leg ends.
-    this.#consulted.media.close(1000, 'consultation over');
-    this.#consulted = undefined;
-  }
-
-  #takeBriefing(leg: LegName, input: BriefingInput): void {
-    this.#chronicle.briefing(leg, { input }, this.#t);
-    this.#machines.stepBriefing(leg, input, this.#t);
-  }
-
-  #runBriefing(leg: LegName, effect: RunBriefing): void {
-    this.#chronicle.briefing(leg, { effect }, this.#t);
-    if (effect.type === 'setTimer') this.#timers.set('briefing', effect.name, this.#t + effect.ms);
-    else if (effect.type === 'cancelTimer') this.#timers.cancel('briefing', effect.name);
-    else this.#partyOf(leg)?.run(effect, this.#t);
+    const consulted = this.#consultation.party;
+    return leg === this.#party.leg ? this.#party : consulted?.leg === leg ? consulted : undefined;
   }
 
   #hostOf(leg: LegName): PartyHost {
@@ -438,60 +327,22 @@ export class Session implements Timed {
 
   /** Everything is closed as far as it can be, and the legs are ordered down. */
   #abandon(): void {
-    const { legs, answeredAt, endReason } = this.state;
-    const reason = endReason ?? 'error';
-    this.#machines.call = { ...this.state, status: 'ended', finished: true, endReason: reason };
-    for (const leg of Object.values(legs)) {
-      if (leg.phase === 'ended') continue;
-      this.#attempt(() => this.#commands.hangUpNow(leg.name));
-    }
-    const durationMs = answeredAt === undefined ? 0 : Math.round(this.#t - answeredAt);
-    if (!this.#chronicle.endTold)
-      this.#attempt(() => this.#publish({ type: 'call.ended', data: { reason, durationMs } }));
-    this.#finish();
+    const before = this.state;
+    this.#machines.call = { ...before, status: 'ended', finished: true, endReason: before.endReason ?? 'error' };
+    this.#closing.abandon(before, this.#t);
   }
 
   /** The process ends and the call lives on: nothing is said or written any more, the next process takes it over. */
   leave(): void {
-    this.#letGo(1001, 'gateway closed');
+    this.#closing.letGo(1001, 'gateway closed', this.#t);
   }
 
-  /** The last thing a call does. Whatever of it throws, the rest is done. */
   #finish(): void {
-    this.#letGo(1000, 'call ended');
-    this.#attempt(() => this.#chronicle.end(this.state.endReason ?? 'error', this.#t));
-    this.#attempt(() => this.#ports.dials.leave(this.callId));
-    this.#attempt(() => this.#ports.finished());
-  }
-
-  #letGo(code: number, why: string): void {
-    this.#door.close();
-    this.#attempt(() => this.#party.hush());
-    this.#attempt(() => this.#consulted?.hush());
-    this.#attempt(() => this.#consulted?.media.close(code, why));
-    this.#attempt(() => this.#collects.close());
-    this.#attempt(() => this.#tools.close());
-    this.#attempt(() => this.#party.media.recorder.finish(this.#t));
-    this.#attempt(() => this.#party.media.close(code, why));
-    this.#attempt(() => this.#ports.wheel.remove(this));
-  }
-
-  #attempt(run: () => void): void {
-    try {
-      run();
-    } catch (thrown) {
-      this.#log.error({ error: messageOf(thrown) }, 'call fault at its end');
-    }
+    this.#closing.finish(this.state.endReason ?? 'error', this.#t);
   }
 
   /** The far party's leg, for look-ups. */
   get talkingLeg(): Leg | undefined {
     return talkingLeg(this.state);
   }
-}
-
-/** How agent audio goes onto the wire; L16 is turned round behind playout, if it must be. */
-function outboundFormat(declared: CallState['declared']): AudioFormat {
-  if (declared === 'L16') return { codec: 'L16', sampleRate: 16000, byteOrder: 'little' };
-  return { codec: declared, sampleRate: 8000 };
 }

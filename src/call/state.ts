@@ -85,6 +85,8 @@ export interface Transfer {
   readonly attended?: Attended | undefined;
   /** Blind, and Telnyx has said nothing about the target: how often it was asked. */
   readonly asked?: number | undefined;
+  /** The two talk, and people were told so: that was its outcome, however they end. */
+  readonly isThrough?: boolean;
 }
 
 /** How far an attended transfer has come. `bridging`: the target takes the call, and Telnyx was told to connect them. */

@@ -45,6 +45,7 @@ export function onBridged(d: CallDraft): void {
     updateLeg(d, target.name, { phase: 'bridged', answered: true });
   }
   d.s.endReason ??= 'transferred';
+  d.s.transfer = { ...transfer, isThrough: true };
   tellOutcome(d, transfer, 'answered');
   setStatus(d, 'transferred');
   d.fx.push({ type: 'dialogue', input: { type: 'close' } });
@@ -63,7 +64,7 @@ export function transferOver(d: CallDraft, outcome: TransferOutcome): Leg | unde
   const target = currentTarget(d.s);
   if (target) endConsultation(d, target);
   d.s.transfer = undefined;
-  tellOutcome(d, transfer, outcome);
+  if (!transfer.isThrough) tellOutcome(d, transfer, outcome);
   return target;
 }
 
@@ -129,6 +130,8 @@ export function transferFailed(d: CallDraft, outcome: TransferOutcome): void {
     d.fx.push({ type: 'dialogue', input: { type: 'transferFailed', target: transfer.target, outcome } });
     // Its stream may have been lost while the music played; it is being restored.
     if (talking.phase === 'restoring') d.fx.push({ type: 'dialogue', input: { type: 'streamDown' } });
+    // Nor has it one after a restart: the two were to be put together without it.
+    if (talking.phase === 'answered') restore(d, talking);
     return;
   }
   if (talking.phase !== 'transferring') return;

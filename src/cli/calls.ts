@@ -3,6 +3,7 @@ import { parseIsoTime } from '../core/clock.ts';
 import { LandlineError } from '../core/errors.ts';
 import { callView, transcriptOf } from '../server/call-view.ts';
 import { exportLines } from '../server/calls-export.ts';
+import { CALL_STATUSES } from '../server/calls-query.ts';
 import type { OpenedStore } from '../store/client.ts';
 import type { CallPage, CallQuery, CallRow } from '../store/port.ts';
 import { recordsPlace, withRecords, type RecordsPlace } from './calls/records.ts';
@@ -116,6 +117,9 @@ async function recordOf(store: OpenedStore, id: string): Promise<CallRecord | un
 
 function filtersOf(options: CallsOptions): Omit<CallQuery, 'limit' | 'cursor'> {
   const { status, direction, number, from, to, agent, endReason, after, before, metadata = [] } = options;
+  if (status !== undefined && !CALL_STATUSES.some((known) => known === status)) {
+    throw new LandlineError('request_invalid', `--status must be one of ${CALL_STATUSES.join(', ')}, got "${status}"`);
+  }
   if (direction !== undefined && direction !== 'inbound' && direction !== 'outbound') {
     throw new LandlineError('request_invalid', `--direction must be inbound or outbound, got "${direction}"`);
   }

@@ -74,11 +74,22 @@ function jsonOf(findings: readonly Finding[], problems: number): string {
 
 function textOf(findings: readonly Finding[], problems: number): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
-  const sign = { ok: 'ok         ', problem: 'PROBLEM    ', 'not checked': 'not checked' } as const;
+  const sign = {
+    ok: 'ok         ',
+    warning: 'warning    ',
+    problem: 'PROBLEM    ',
+    'not checked': 'not checked',
+  } as const;
   const lines = findings.flatMap(({ check, status, detail, remedy }) => [
     `${sign[status]}  ${check.padEnd(width)}  ${detail}`,
     ...(remedy === undefined ? [] : [`${' '.repeat(13 + width)}  -> ${remedy}`]),
   ]);
-  const verdict = problems === 0 ? 'No problem found.' : `${problems} ${problems === 1 ? 'problem' : 'problems'}.`;
-  return `${lines.join('\n')}\n\n${verdict}\n`;
+  const warnings = findings.filter(({ status }) => status === 'warning').length;
+  const found = problems === 0 ? 'No problem found' : count(problems, 'problem');
+  const verdict = warnings === 0 ? found : `${found}, ${count(warnings, 'warning')}`;
+  return `${lines.join('\n')}\n\n${verdict}.\n`;
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }

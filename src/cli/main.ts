@@ -78,7 +78,8 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     .addHelpText(
       'after',
       '\nThe key of the API is taken from LANDLINE_API_KEY. Exit codes: 0 talked (with --wait: answered), 3 no answer,\n' +
-        '4 busy, 5 rejected, 6 a machine answered, 2 it could not be placed, 1 it went wrong.',
+        '4 busy, 5 rejected, 6 a machine answered, 2 it could not be placed, 1 it went wrong.\n' +
+        'In emulator mode +14155550101 answers, …02 is busy, …03 never answers, …04 declines, …05 is a machine, …06 a fax.',
     )
     .action(async (to: string, options: CallOptions) => {
       const { call } = await import('./call.ts');

@@ -7,7 +7,7 @@ import { PhoneLine, type SampleCaller } from './phone/line.ts';
 import { phonePage } from './phone/page.ts';
 
 /**
- * A telephone for a gateway that runs against the emulator: the page `GET /phone`, and `GET /phone/socket`, the line it
+ * A telephone for a gateway that runs against the emulator: the page `GET /phone` (`/` leads there), and `GET /phone/socket`, the line it
  * and `landline phone` call on. Register before the server listens. Whoever uses it can speak to the agent unasked, so it
  * answers this machine's own programs and its own page only.
  * @param host the gateway's listen address.
@@ -23,6 +23,8 @@ export async function phoneRoute(app: FastifyInstance, emulator: TelnyxEmulator,
     phone.get('/phone', async (_request, reply) =>
       reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page),
     );
+    // Where somebody looks first who reads the address in the terminal.
+    phone.get('/', async (_request, reply) => reply.redirect('/phone'));
     phone.get('/phone/socket', { websocket: true }, (socket: WebSocket) => {
       new PhoneLine(socket, emulator, samples);
     });

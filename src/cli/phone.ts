@@ -34,6 +34,9 @@ const ANSWER_MS = 20_000;
 export async function phone(file: string | undefined, options: PhoneOptions): Promise<ExitCode> {
   const origin = originOf(options.gateway);
   if (file === undefined) {
+    if (options.press !== undefined || options.out !== undefined) {
+      throw new LandlineError('request_invalid', 'name the WAV file that calls: landline phone <file> …');
+    }
     process.stdout.write(usage(origin));
     return 0;
   }
@@ -143,7 +146,8 @@ async function readAudio(file: string): Promise<Int16Array> {
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    throw new LandlineError('audio_invalid', `cannot read ${file}: ${messageOf(cause)}`, { cause });
+    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : messageOf(cause);
+    throw new LandlineError('audio_invalid', `cannot read ${file}: ${why}`, { cause });
   }
   try {
     return toMono8k(readWav(bytes));

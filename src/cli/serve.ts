@@ -1,5 +1,5 @@
 import { describeConfig, loadConfig, type Config } from '../config.ts';
-import { messageOf } from '../core/errors.ts';
+import { LandlineError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { TelnyxEmulator } from '../emulator/telnyx/index.ts';
 import { run as runConfig, type Running } from '../library/run.ts';
@@ -36,7 +36,9 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   const ended = signals(log);
   for (const warning of config.warnings) log.warn({}, warning);
   log.info({ config: describeConfig(config).split('\n') }, 'starting');
-  const running = await run(config, log);
+  const running = await run(config, log).catch((thrown: unknown) => {
+    throw portProblem(thrown, config) ?? thrown;
+  });
   const { gateway } = running;
   announce(config, gateway, running.emulator);
   gateway.recovered.catch((error: unknown) => log.error({ error: messageOf(error) }, 'recovery failed'));
@@ -49,6 +51,17 @@ export async function serve(options: ServeOptions): Promise<ExitCode> {
   await running.stop();
   log.info({}, 'stopped');
   return first === 'fault' ? 1 : 0;
+}
+
+/** Where it cannot listen, and what to do. */
+function portProblem(thrown: unknown, { host, port }: Config): LandlineError | undefined {
+  const code = (thrown as Partial<NodeJS.ErrnoException> | undefined)?.code;
+  const todo = 'set PORT, or --port; 0 picks a free one';
+  if (code === 'EADDRINUSE') return new LandlineError('config_invalid', `PORT ${port} of ${host} is in use: ${todo}`);
+  if (code === 'EACCES') return new LandlineError('config_invalid', `PORT ${port} may not be used: ${todo}`);
+  if (code === 'EADDRNOTAVAIL')
+    return new LandlineError('config_invalid', `HOST ${host} is no address of this machine`);
+  return undefined;
 }
 
 /** The one line that says that traffic is accepted, and in emulator mode how to call. */

@@ -30,13 +30,15 @@ export interface DialRequest {
 export interface TransferRequest {
   /** A name of the agent's `transferTargets`, or E.164, `tel:` or `sip:`. */
   readonly to: string;
-  /** Default `blind`. */
+  /** Default: the target's, else the agent's. */
   readonly mode?: 'blind' | 'attended';
-  /** Told to who is called. */
+  /** Said to the caller before the call is put through. */
   readonly message?: string;
+  /** Attended: what the target is told. */
+  readonly announce?: string;
 }
 
-/** Filters as of `GET /v1/calls`: exact values, ISO 8601 times, `text` to search what was said. */
+/** Filters as of `GET /v1/calls`: exact values, ISO 8601 times, `q` to search what was said, `metadata.<key>`. */
 export type CallFilters = Readonly<Record<string, string | number>>;
 
 export interface CallList {
@@ -57,6 +59,16 @@ export interface Calls {
   hangup(id: string, reason?: string): Promise<Call>;
   transfer(id: string, request: TransferRequest): Promise<Call>;
   say(id: string, text: string, options?: { readonly interrupt?: boolean }): Promise<Call>;
+  /** A sound of the config's `sounds`, by name. */
+  play(id: string, file: string): Promise<Call>;
+  /** The agent falls silent and only listens. */
+  mute(id: string): Promise<Call>;
+  unmute(id: string): Promise<Call>;
+  /** The caller hears music, and nobody listens. */
+  hold(id: string): Promise<Call>;
+  resume(id: string): Promise<Call>;
+  /** Takes a transfer back that was not answered yet. */
+  cancelTransfer(id: string): Promise<Call>;
   /** @param digits `0-9 A-D * #`, `w` 0.5 s, `W` 1 s. */
   sendDtmf(id: string, digits: string): Promise<void>;
 }
@@ -93,6 +105,12 @@ export function createCalls(open: () => Promise<FastifyInstance>): Calls {
     hangup: async (id, reason) => act(id, 'hangup', reason === undefined ? {} : { reason }),
     transfer: async (id, request) => act(id, 'transfer', request),
     say: async (id, text, options = {}) => act(id, 'say', { text, ...options }),
+    play: async (id, file) => act(id, 'play', { file }),
+    mute: async (id) => act(id, 'mute', {}),
+    unmute: async (id) => act(id, 'unmute', {}),
+    hold: async (id) => act(id, 'hold', {}),
+    resume: async (id) => act(id, 'resume', {}),
+    cancelTransfer: async (id) => act(id, 'transfer/cancel', {}),
     sendDtmf: async (id, digits) => {
       await act(id, 'dtmf', { digits });
     },

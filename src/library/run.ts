@@ -35,6 +35,9 @@ export interface RunOptions {
   readonly extend?: ((app: FastifyInstance, emulator: TelnyxEmulator | undefined) => Promise<void>) | undefined;
 }
 
+/** Who calls out when nothing says so, so that `landline call` works before anything is configured; a fictional number. */
+const EMULATED_NUMBER = '+13125550178';
+
 /** Calls are taken without the tools of a server that takes longer; they come for later calls. */
 const TOOLS_START_MS = 3_000;
 
@@ -77,7 +80,7 @@ export async function run(config: Config, plainLog: Log, options: RunOptions = {
             publicKeys: [emulator.publicKey],
             baseUrl: emulator.baseUrl,
             connectionId: emulator.connectionId,
-            fromNumber: config.telnyx.fromNumber ?? Object.keys(config.numbers)[0],
+            fromNumber: config.telnyx.fromNumber ?? Object.keys(config.numbers)[0] ?? EMULATED_NUMBER,
           }
         : { ...config.telnyx, apiKey: config.telnyx.apiKey ?? '' },
       agents: agentsOf(config, providers, tools),

@@ -20,8 +20,7 @@ export function createDiskStorage(folder: string): RecordingStorage {
 
     async put(name, source) {
       const path = pathOf(name);
-      // One name for every try: what a killed process left is overwritten by the next one.
-      const partial = join(dirname(path), `.${basename(path)}.part`);
+      const partial = partialOf(path);
       let written = 0;
       try {
         await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
@@ -70,15 +69,23 @@ export function createDiskStorage(folder: string): RecordingStorage {
     },
 
     async delete(name) {
-      try {
-        await unlink(pathOf(name));
-      } catch (thrown) {
-        if (!isMissing(thrown)) throw failed('deleting a recording', thrown);
+      const path = pathOf(name);
+      for (const one of [path, partialOf(path)]) {
+        try {
+          await unlink(one);
+        } catch (thrown) {
+          if (!isMissing(thrown)) throw failed('deleting a recording', thrown);
+        }
       }
     },
 
     close: async () => undefined,
   };
+}
+
+/** One name for every try: what a killed process left is overwritten by the next one. */
+function partialOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.part`);
 }
 
 /** Without it a power cut may forget the new name, though not the bytes. */

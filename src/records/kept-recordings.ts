@@ -46,11 +46,18 @@ export function sealLabel(callId: string, id: string): string {
   return id === 'call' ? callId : `${callId}/${id}`;
 }
 
-const sidecar = z.object({ version: z.literal(1), callId: z.string(), recordings: z.array(keptRecording) });
+const sidecar = z.object({
+  version: z.literal(1),
+  callId: z.string(),
+  recordings: z.array(keptRecording),
+  /** Names that something may lie under in the storage, whole or in part, though no recording says so. */
+  storing: z.array(z.string()).default([]),
+});
+type Sidecar = z.infer<typeof sidecar>;
 
 /**
- * Which recordings of a call are kept and where: one small file a call, `kept/<callId>.json` in the data directory. It is
- * written after the recording is stored and removed before it is deleted, so what it names is there.
+ * Which recordings of a call are kept and where: one small file a call, `kept/<callId>.json` in the data directory. A
+ * recording's name is in it before it is stored and until it is deleted, so that an erasure finds whatever a failure left.
  */
 export class KeptRecordings {
   readonly #dataDir: string;
@@ -63,17 +70,35 @@ export class KeptRecordings {
 
   /** Our own first. @throws LandlineError `journal_invalid` for an id that cannot be one, or a file of a later Landline. */
   async of(callId: string): Promise<readonly KeptRecording[]> {
+    const { recordings } = await this.#read(callId);
+    return recordings.toSorted((a, b) => Number(b.source === 'call') - Number(a.source === 'call'));
+  }
+
+  /** Every name in the storage that is the call's, also of what was stored in part or could not be noted. */
+  async namesOf(callId: string): Promise<readonly string[]> {
+    const { recordings, storing } = await this.#read(callId);
+    return [...new Set([...recordings.map(({ name }) => name), ...storing])];
+  }
+
+  /** Something will be stored under this name. On disk when it resolves. */
+  async announce(callId: string, name: string): Promise<void> {
+    await this.exclusively(callId, async () => {
+      const { recordings, storing } = await this.#read(callId);
+      if (!storing.includes(name)) await this.#write({ callId, recordings, storing: [...storing, name] });
+    });
+  }
+
+  async #read(callId: string): Promise<Pick<Sidecar, 'recordings' | 'storing'>> {
     const path = this.#path(callId);
     let text: string;
     try {
       text = await readFile(path, 'utf8');
     } catch (thrown) {
-      if (isMissing(thrown)) return [];
+      if (isMissing(thrown)) return { recordings: [], storing: [] };
       throw thrown;
     }
     try {
-      const { recordings } = sidecar.parse(JSON.parse(text));
-      return recordings.toSorted((a, b) => Number(b.source === 'call') - Number(a.source === 'call'));
+      return sidecar.parse(JSON.parse(text));
     } catch (thrown) {
       throw new LandlineError('journal_invalid', `${path} does not say what is kept: ${messageOf(thrown)}`, {
         cause: thrown,
@@ -84,8 +109,13 @@ export class KeptRecordings {
   /** Replaces the entry with the same id. On disk when it resolves. */
   async add(callId: string, recording: KeptRecording): Promise<void> {
     await this.exclusively(callId, async () => {
-      const others = (await this.of(callId)).filter(({ id }) => id !== recording.id);
-      await this.#write(callId, [...others, recording]);
+      const { recordings, storing } = await this.#read(callId);
+      const others = recordings.filter(({ id }) => id !== recording.id);
+      await this.#write({
+        callId,
+        recordings: [...others, recording],
+        storing: storing.filter((name) => name !== recording.name),
+      });
     });
   }
 
@@ -113,12 +143,12 @@ export class KeptRecordings {
     }
   }
 
-  async #write(callId: string, recordings: readonly KeptRecording[]): Promise<void> {
+  async #write({ callId, recordings, storing }: Omit<Sidecar, 'version'>): Promise<void> {
     const path = this.#path(callId);
     await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
     const file = await open(`${path}.part`, 'w', FILE_MODE);
     try {
-      await file.writeFile(`${JSON.stringify({ version: 1, callId, recordings })}\n`);
+      await file.writeFile(`${JSON.stringify({ version: 1, callId, recordings, storing })}\n`);
       await file.sync();
     } finally {
       await file.close();

@@ -57,11 +57,14 @@ const MISSING_TRIES = 9;
  */
 export class RecordingKeeper {
   readonly handlers: { readonly recording: WorkHandler; readonly telnyxRecording: WorkHandler } = {
-    recording: (work, { signal }) => this.#attempt(work, 'call', (callId) => this.#keepCall(work, callId, signal)),
+    recording: (work, { signal }) =>
+      this.#attempt(work, 'call', signal, (callId, either) => this.#keepCall(work, callId, either)),
     telnyxRecording: (work, { signal }) =>
-      this.#attempt(work, 'telnyx', (callId) => this.#keepTelnyx(work, callId, signal)),
+      this.#attempt(work, 'telnyx', signal, (callId, either) => this.#keepTelnyx(work, callId, either)),
   };
   readonly #options: KeeperOptions;
+  /** Attempts that run or wait for their turn: an erasure ends them. */
+  readonly #attempts = new Map<AbortController, string>();
   /** By key of the work: why its last attempt failed. */
   readonly #failing = new Map<string, string>();
 
@@ -80,9 +83,13 @@ export class RecordingKeeper {
    */
   async erase(callId: string): Promise<void> {
     const { kept, storage, dataDir } = this.#options;
+    // Who waits behind this one would bring it all back.
+    for (const [attempt, id] of this.#attempts) {
+      if (id === callId) attempt.abort(new LandlineError('recording_not_found', `call ${callId} is being erased`));
+    }
     await this.#alone(callId, async () => {
       await removeFile(trackPath(dataDir, callId));
-      for (const { name } of await kept.of(callId)) await storage.delete(name);
+      for (const name of await kept.namesOf(callId)) await storage.delete(name);
       // Last: until everything is deleted, this is what says what there is to delete.
       await kept.forget(callId);
     });
@@ -91,25 +98,34 @@ export class RecordingKeeper {
   async #attempt(
     work: Work,
     source: KeptRecording['source'],
-    keep: (callId: string) => Promise<number | undefined>,
+    signal: AbortSignal,
+    keep: (callId: string, signal: AbortSignal) => Promise<number | undefined>,
   ): Promise<void> {
     const { observe, log } = this.#options;
+    const erased = new AbortController();
     try {
       const { callId } = work;
       if (callId === null || !isCallId(callId)) {
         throw new LandlineError('internal_error', `work of kind ${work.kind} without the id of a call`);
       }
-      const bytes = await this.#alone(callId, () => keep(callId));
+      this.#attempts.set(erased, callId);
+      const bytes = await this.#alone(callId, () => {
+        erased.signal.throwIfAborted();
+        return keep(callId, AbortSignal.any([signal, erased.signal]));
+      });
       this.#failing.delete(work.key);
       observe?.(source, bytes === undefined ? 'empty' : 'kept', bytes ?? 0);
       log.info({ callId, source, bytes }, bytes === undefined ? 'nothing was recorded' : 'recording kept');
-    } catch (thrown) {
+    } catch (reason) {
+      const thrown: unknown = erased.signal.aborted ? erased.signal.reason : reason;
       const isHopeless = thrown instanceof LandlineError && !thrown.retryable;
       // What is given up waits no longer.
       if (isHopeless) this.#failing.delete(work.key);
       else this.#failing.set(work.key, messageOf(thrown));
       observe?.(source, 'failed', 0);
       throw thrown;
+    } finally {
+      this.#attempts.delete(erased);
     }
   }
 
@@ -193,13 +209,14 @@ export class RecordingKeeper {
       readonly stream: AsyncIterable<Uint8Array>;
     },
   ): Promise<KeptRecording> {
-    const { storage, keys, clock } = this.#options;
+    const { storage, kept, keys, clock } = this.#options;
     const { callId, id, source, format, contentType, samples, bytes } = what;
     const key = keys.current;
     // The day on which the work was put in: another attempt after midnight must not make a second file.
     const name = `${utcDay(work.createdAt)}/${what.file}${key ? '.sealed' : ''}`;
     const label = sealLabel(callId, id);
     const measured = new Measure(what.stream, signal);
+    await kept.announce(callId, name);
     const stored = await storage.put(name, key ? seal(measured, { key, label }) : measured, {
       contentType: key ? 'application/octet-stream' : contentType,
       bytes: key && bytes !== undefined ? sealedBytes(bytes, label) : bytes,

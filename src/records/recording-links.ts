@@ -13,8 +13,11 @@ export interface LinkTarget extends Wish {
 
 const SECRET_BYTES = 32;
 
-/** The secret that links are signed with: made once, kept in the data directory. Change it, and every link made is void. */
-export function linkSecret(dataDir: string): Buffer {
+/**
+ * What only this installation knows: made once, kept in the data directory. Links are signed with it, and API keys named.
+ * Change it, and every link made is void.
+ */
+export function installationSecret(dataDir: string): Buffer {
   const path = join(dataDir, 'link-secret');
   const read = (): Buffer | undefined => {
     try {
@@ -44,7 +47,7 @@ export function linkSecret(dataDir: string): Buffer {
 export class RecordingLinks {
   readonly #secret: Uint8Array;
 
-  /** @param secret 32 bytes; see {@link linkSecret}. */
+  /** @param secret 32 bytes; see {@link installationSecret}. */
   constructor(secret: Uint8Array) {
     this.#secret = secret;
   }

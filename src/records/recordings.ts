@@ -6,7 +6,7 @@ import { KeptRecordings } from './kept-recordings.ts';
 import { RecordingKeeper, type KeeperOptions } from './recording-keep.ts';
 import { NO_RECORDING_KEYS, type RecordingKeys } from './recording-keys.ts';
 import { RecordingLibrary } from './recording-library.ts';
-import { linkSecret, RecordingLinks } from './recording-links.ts';
+import { installationSecret, RecordingLinks } from './recording-links.ts';
 import { DEFAULT_RECORDING_OPTIONS, type RecordingOptions } from './recording-options.ts';
 import type { RecordingStorage } from './recording-storage.ts';
 import { renderWav } from './rendered-wav.ts';
@@ -32,6 +32,8 @@ export interface Recordings {
   readonly keeper: RecordingKeeper;
   readonly library: RecordingLibrary;
   readonly links: RecordingLinks;
+  /** Of this installation; see {@link installationSecret}. */
+  readonly secret: Uint8Array;
   /** See {@link RecordingOptions.linkSeconds}. */
   readonly linkSeconds: number;
   /** What is done to the track records of this call before they are written; nothing without a key. */
@@ -55,10 +57,12 @@ export function createRecordings(
   const kept = new KeptRecordings(dataDir);
   const render: KeeperOptions['render'] = (callId) => renderWav(dataDir, callId, keys);
   const { format, keepTracks, linkSeconds } = options;
+  const secret = installationSecret(dataDir);
   return {
     keeper: new RecordingKeeper({ ...world, log, storage, kept, keys, format, keepTracks, ffmpeg, render }),
     library: new RecordingLibrary({ dataDir, storage, kept, keys, ffmpeg, render }),
-    links: new RecordingLinks(linkSecret(dataDir)),
+    links: new RecordingLinks(secret),
+    secret,
     linkSeconds,
     sealer: (callId) => (keys.current ? createTrackSealer(keys.current, callId) : (record) => record),
     close: () => storage.close(),

@@ -71,7 +71,8 @@ export class Summaries {
       if (!made) return;
       await store.addSummary(callId, { ...made.summary }, made.event);
       this.#told.delete(callId);
-      await this.#addWork(made.event);
+      // Erased while it was made: the store has taken nothing, and nobody else gets it.
+      if ((await store.call(callId))?.summary) await this.#addWork(made.event);
       return;
     }
     // A process was killed between the summary and what follows from it; the keys keep that from being done twice.
@@ -116,6 +117,8 @@ export class Summaries {
     const about = { model: agent.llm.name, createdAt: isoTime(this.#options.clock.wall()) };
     try {
       const answer = await askForSummary(agent.llm, agent.config.summary, agent.config.language, turns, attempt.signal);
+      // A model takes its time; a call that was erased meanwhile is not told of any more.
+      if (!(await this.#options.store.call(call.id))) return undefined;
       return this.#tell(call.id, { status: 'ready', ...answer, ...about });
     } catch (thrown) {
       if (!this.#isFinal(thrown, work, attempt)) throw thrown;

@@ -46,12 +46,12 @@ function csvLine(cells: readonly unknown[]): string {
 }
 
 /**
- * A spreadsheet takes a cell that begins with = + - @, tab or CR for a formula, and what callers say or are called must
+ * A spreadsheet takes a cell that begins with = + - @ (also in full width), tab, CR or LF for a formula, and what callers say or are called must
  * not become one: such a cell gets an apostrophe in front, numbers in E.164 included.
  */
 export function csvCell(value: unknown): string {
   if (value === null || value === undefined) return '';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const safe = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -12,9 +12,12 @@ const instant = z.string().transform((text, context) => {
 });
 const word = z.string().min(1).max(256);
 
+/** Every `status` a call can have. */
+export const CALL_STATUSES = ['dialing', 'ringing', 'active', 'transferring', 'transferred', 'ended'] as const;
+
 /** Filters of `GET /v1/calls`; metadata comes as `metadata.<key>=<value>`. */
 const shape = {
-  status: z.enum(['dialing', 'ringing', 'active', 'transferring', 'transferred', 'ended']).optional(),
+  status: z.enum(CALL_STATUSES).optional(),
   direction: z.enum(['inbound', 'outbound']).optional(),
   number: word.optional().describe("either party's number, exact"),
   from: word.optional(),

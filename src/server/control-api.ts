@@ -6,6 +6,7 @@ import type { CallRegistry, ReadyAgent } from '../call/registry.ts';
 import type { Sounds } from '../call/sounds.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { Recordings } from '../records/recordings.ts';
 import type { Store } from '../store/port.ts';
 import { addActionRoutes } from './action-routes.ts';
 import { addAgentRoutes } from './agent-routes.ts';
@@ -32,7 +33,7 @@ export interface ControlApiOptions {
   readonly events: EventBus;
   readonly eventStreams: Omit<EventRoutesOptions, 'events' | 'clock' | 'isLive'>;
   readonly reader: CallReader;
-  readonly recordings: RecordingFilesOptions['recordings'];
+  readonly recordings: RecordingFilesOptions['recordings'] & Pick<Recordings, 'secret'>;
   readonly log: Log;
   readonly origin: () => string;
   readonly destinations: Destinations;
@@ -56,7 +57,8 @@ export function controlApi(options: ControlApiOptions): (app: FastifyInstance) =
   const { registry, agents, events, reader, recordings, log, origin, clock } = options;
 
   return async (app) => {
-    addApiDoor(app, { apiKeys: options.apiKeys, rateLimit: options.rateLimit, clock });
+    const { apiKeys, rateLimit } = options;
+    addApiDoor(app, { apiKeys, secret: recordings.secret, rateLimit, clock });
     app.addHook('onResponse', async (_request, { statusCode }) => options.observe(statusCode));
     app.setValidatorCompiler(zodValidator);
     // A page of another site may post plain text without asking first; JSON it may not.

@@ -57,10 +57,11 @@ export function eventRoutes(options: EventRoutesOptions): (app: FastifyInstance)
     reply: FastifyReply,
     callId?: string,
   ): Promise<FastifyReply> => {
+    const isOver = callId !== undefined && !(await isLive(callId));
+    // Nothing is waited for between here and the reader's being counted: many that come at once are counted, too.
     if (events.readers >= maxReaders) {
       throw new LandlineError('too_many_readers', `${events.readers} readers follow the events already`);
     }
-    const isOver = callId !== undefined && !(await isLive(callId));
     const given = request.headers['last-event-id'];
     // Empty: a browser that has had none yet.
     const last = typeof given === 'string' && /^\d{1,20}$/.test(given) ? Number(given) : undefined;

@@ -33,6 +33,8 @@ export interface EventStreamOptions {
  * come back with `Last-Event-ID`. The stream of one call ends when nothing of it can follow.
  */
 export function streamEvents(response: ServerResponse, options: EventStreamOptions): void {
+  // Gone while it was looked up whether the call lives: its `close` has been, and nothing would ever end this.
+  if (response.destroyed) return;
   const { events, clock, log, callId, call } = options;
   /** A partial told before this reader came is over: it is not told again. */
   const cameAt = events.newest;

@@ -65,6 +65,7 @@ const docs = {
   file: { ...file, problems: [...FILE_PROBLEMS, 'call_not_found', 'store_unavailable'] },
   opened: {
     ...file,
+    path: '/recordings/{token}',
     summary: 'Hear a call by a link',
     isOpen: true,
     problems: [...FILE_PROBLEMS, 'recording_link_expired', 'recording_link_invalid', 'request_invalid'],
@@ -143,12 +144,13 @@ export function recordingLinks(
 ): (app: FastifyInstance) => Promise<void> {
   const { recordings, clock, log } = options;
   return async (app) => {
-    app.route<{ Params: { token: string } }>({
+    app.route<{ Params: { '*': string } }>({
       method: ['GET', 'HEAD'],
-      url: '/recordings/:token',
+      // A named parameter may have 100 characters, and a token has more.
+      url: '/recordings/*',
       config: { api: docs.opened },
       handler: async (request, reply) => {
-        const { callId, ...wanted } = recordings.links.open(request.params.token, clock.wall());
+        const { callId, ...wanted } = recordings.links.open(request.params['*'], clock.wall());
         // The address is the key: it must not travel on.
         void reply.header('referrer-policy', 'no-referrer');
         return sendRecording(request, reply, await recordings.library.find(callId, wanted), log);

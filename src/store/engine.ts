@@ -29,6 +29,11 @@ export interface Engine {
   lock(trx: Transaction<Tables>, name: 'migrations' | 'calls'): Promise<void>;
   /** Runs `work` where statements may take as long as they need. */
   patiently<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /**
+   * Takes the bytes of deleted rows out of the files, in steps between which others are served. False: not all of it, as
+   * another process reads them.
+   */
+  wipe(): Promise<boolean>;
   /** What a failure of the database means to a caller. */
   failure(thrown: unknown): LandlineError;
 }

@@ -1,11 +1,12 @@
 type Json = Readonly<Record<string, unknown>>;
 
-/** Members that hold what somebody said, or what was made of it. */
+/** Members that hold what somebody said or had said, or what was made of it. */
 const SPOKEN: ReadonlySet<string> = new Set([
   'text',
   'heard',
   'transcript',
   'message',
+  'announce',
   'arguments',
   'result',
   'summary',
@@ -15,6 +16,11 @@ const SPOKEN: ReadonlySet<string> = new Set([
 export function withoutSpoken(type: string, data: Json): Json {
   // All of it is made of what was said.
   return type === 'call.summarized' ? {} : strip(data);
+}
+
+/** The same for a control action: what was to be said. */
+export function actionWithoutSpoken(detail: Json): Json {
+  return strip(detail);
 }
 
 /** The same for work of the outbox, which carries whole events. */

@@ -8,6 +8,7 @@ import { listCalls } from './list.ts';
 import { applyMigrations } from './migrations.ts';
 import type { Store } from './port.ts';
 import { indexWords, projectBatches } from './project.ts';
+import { Wiper } from './wiper.ts';
 import { encodeJson, eventToRow, indexed, rowToAction, rowToCall, rowToEvent, rowToLeg, rowToTurn } from './rows.ts';
 
 /** Calls asked for at once by `positions`. */
@@ -52,6 +53,7 @@ export function createSqlStore(engine: Engine, clock: Clock): SqlStore {
   const outbox = createOutbox(engine, now);
   const numbers = createNumbers(engine);
   const dialling = createDialling(engine);
+  const wiper = new Wiper(engine, clock);
 
   const store: SqlStore = {
     project: (...batches) => projectBatches(engine, batches, now()),
@@ -137,7 +139,11 @@ export function createSqlStore(engine: Engine, clock: Clock): SqlStore {
           .execute();
       });
     },
-    erase: (callId, kind) => eraseFromCall(engine, callId, kind),
+    async erase(callId, kind) {
+      await eraseFromCall(engine, callId, kind);
+      // Of the others the store only remembers that they are gone.
+      if (kind !== 'recording' && kind !== 'journal') wiper.erased();
+    },
 
     ...outbox,
     ...numbers,
@@ -147,7 +153,10 @@ export function createSqlStore(engine: Engine, clock: Clock): SqlStore {
     async ping() {
       await sql`SELECT 1`.execute(db);
     },
-    close: () => db.destroy(),
+    async close() {
+      await wiper.close();
+      await db.destroy();
+    },
   };
   return Object.fromEntries(
     Object.entries(store as unknown as Readonly<Record<string, Method>>).map(([name, work]) => [

@@ -11,6 +11,8 @@ import type { Tables } from './schema.ts';
 const BUSY_MS = 1_000;
 /** A migration of another process may take longer than a write. */
 const PATIENT_BUSY_MS = 30_000;
+/** Pages of the index that one step of a merge writes: some 20 ms. */
+const MERGED_PAGES = 64;
 /** Statements kept prepared; the store has fewer than that. */
 const PREPARED = 200;
 
@@ -67,8 +69,30 @@ export function createSqliteEngine(path: string): Engine {
         database?.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
       }
     },
+    async wipe() {
+      // Words of a deleted row stay in the index, only marked, until its parts are merged into one.
+      let isMerged = await mergeWords(db, -MERGED_PAGES);
+      while (!isMerged) isMerged = await mergeWords(db, MERGED_PAGES);
+      // `secure_delete` is of the main file; the log beside it still has the pages as they were.
+      const { rows } = await sql<{ readonly busy: number }>`PRAGMA wal_checkpoint(TRUNCATE)`.execute(db);
+      return rows[0]?.busy === 0;
+    },
     failure: (thrown) => failureOf(thrown, path),
   };
+}
+
+/** One step of merging the index of words; a negative number begins it. @returns true when there is nothing left to do. */
+function mergeWords(db: Kysely<Tables>, pages: number): Promise<boolean> {
+  return db.connection().execute(async (connection) => {
+    const changes = async (): Promise<number> => {
+      const { rows } = await sql<{ readonly count: number }>`SELECT total_changes() AS count`.execute(connection);
+      return rows[0]?.count ?? 0;
+    };
+    const before = await changes();
+    await sql`INSERT INTO call_words (call_words, rank) VALUES ('merge', ${pages})`.execute(connection);
+    // One is the command itself.
+    return (await changes()) - before < 2;
+  });
 }
 
 function openDatabase(path: string): DatabaseSync {

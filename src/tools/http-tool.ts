@@ -37,7 +37,7 @@ export function createHttpTool(options: HttpToolOptions, setup: HttpToolSetup): 
   const send = async (args: unknown, call: ToolContext): Promise<GuardedAnswer> => {
     const url = new URL(options.url);
     const isGet = options.method === 'GET';
-    if (isGet) addQuery(url, args);
+    if (isGet) addQuery(url, args, parameters);
     const { id, agent: agentName, from, to, language, metadata } = call;
     const body = isGet
       ? undefined
@@ -76,8 +76,13 @@ export function createHttpTool(options: HttpToolOptions, setup: HttpToolSetup): 
   };
 }
 
-function addQuery(url: URL, args: unknown): void {
+/** What the operator wrote into the query stays (a tenant, a key), but for what `parameters` leave to the model. */
+function addQuery(url: URL, args: unknown, { properties }: HttpToolOptions['parameters']): void {
+  const own = new Set(url.searchParams.keys());
+  const isOpen = (key: string): boolean =>
+    !own.has(key) || (typeof properties === 'object' && properties !== null && Object.hasOwn(properties, key));
   for (const [key, value] of Object.entries(args as Readonly<Record<string, unknown>>)) {
+    if (!isOpen(key)) continue;
     url.searchParams.set(key, typeof value === 'string' ? value : JSON.stringify(value));
   }
 }

@@ -118,7 +118,7 @@ async function transportOf(
   const { allowPrivate } = options;
   const agent = guardedAgent({ allowPrivate, resolve: setup.resolve, maxResponseBytes: MAX_RESPONSE_BYTES });
   const http = new StreamableHTTPClientTransport(new URL(options.url ?? ''), {
-    fetch: guardedFetch(agent),
+    fetch: guardedFetch(agent, MAX_RESPONSE_BYTES),
     requestInit: { headers: resolveSettings(options.headers, setup.env) },
     // Within the origin, and so within what the guard has let through.
     redirectPolicy: 'same-origin',
@@ -134,8 +134,11 @@ async function transportOf(
   return { transport: http, release: () => void agent.destroy() };
 }
 
-/** The classes of undici's and of the global fetch differ: what goes in and out is carried over. */
-function guardedFetch(agent: Dispatcher): typeof globalThis.fetch {
+/**
+ * The classes of undici's and of the global fetch differ: what goes in and out is carried over.
+ * @param maxBytes of an answer, unpacked: the agent counts them as they come over the wire.
+ */
+export function guardedFetch(agent: Dispatcher, maxBytes: number): typeof globalThis.fetch {
   return async (input, init) => {
     const url = input instanceof Request ? input.url : input;
     const response = await undiciFetch(url, {
@@ -147,8 +150,19 @@ function guardedFetch(agent: Dispatcher): typeof globalThis.fetch {
       dispatcher: agent,
     });
     const { status, headers, body } = response;
-    return new Response(body, { status, headers: Object.fromEntries(headers) });
+    return new Response(body && body.pipeThrough(upTo(maxBytes)), { status, headers: Object.fromEntries(headers) });
   };
+}
+
+function upTo(maxBytes: number): TransformStream<Uint8Array, Uint8Array> {
+  let length = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      length += chunk.length;
+      if (length > maxBytes) controller.error(new Error(`the server answers with more than ${maxBytes} bytes`));
+      else controller.enqueue(chunk);
+    },
+  });
 }
 
 /** Texts as they are; of what cannot be read to a caller, its kind. */

@@ -79,7 +79,9 @@ describe('a target of a transfer whose recogniser does not end turns', () => {
     const target = new Target();
     target.in({ type: 'digit', digit: '1' });
 
-    expect(target.said[0]).toBe('Hello, I have a caller on the line for you. They owe 12 dollars and 50 cents and want to pay.');
+    expect(target.said[0]).toBe(
+      'Hello, I have a caller on the line for you. They owe 12 dollars and 50 cents and want to pay.',
+    );
     expect(target.told[0]).toContain('They owe **$12.50** and want to pay.');
   });
 });

@@ -13,13 +13,19 @@ function speaking(heardMs = 1000): Talk {
   return talk;
 }
 
-
 describe('the first words', () => {
   it('are the greeting', () => {
     const talk = new Talk({ greeting: 'Hello {{from}}.' });
 
     expect(talk.in({ type: 'streamUp', bytesPerMs: 8 })).toEqual([
-      ...['sttOpen 1', 'ttsOpen 1', 'playBegin 1', 'ttsBegin 1 1 1', 'ttsText Hello plus 1 4 1, 5 5 5, 5 0 1, 4 2.', 'ttsEnd'],
+      ...[
+        'sttOpen 1',
+        'ttsOpen 1',
+        'playBegin 1',
+        'ttsBegin 1 1 1',
+        'ttsText Hello plus 1 4 1, 5 5 5, 5 0 1, 4 2.',
+        'ttsEnd',
+      ],
     ]);
   });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { firstWords, heardWordCount, wordBorderBefore, wordsOf, type SpokenPiece } from '../../src/agent/heard.ts';
+import { heardWordCount, wordBorderBefore, wordsOf, type SpokenPiece } from '../../src/agent/heard.ts';
 import { random } from '../audio/voices.ts';
 
 const BYTES_PER_MS = 8;
@@ -118,30 +118,5 @@ describe('where speech goes on after a pause', () => {
     expect(
       wordBorderBefore('hello there', [{ text: 'hello there', fromByte: 0, toByte: 8000 }], 100, BYTES_PER_MS),
     ).toBe(0);
-  });
-});
-
-describe('the first words of a text', () => {
-  it('and the rest make the whole', () => {
-    fc.assert(
-      fc.property(
-        fc.string({ unit: fc.constantFrom('a', 'é', '你', ' ', '\n', '.', '!'), maxLength: 60 }),
-        fc.nat(20),
-        (text, count) => {
-          const heard = firstWords(text, count);
-          const rest = text.trimStart().slice(heard.length);
-
-          expect(wordsOf(heard)).toEqual(wordsOf(text).slice(0, count));
-          expect(wordsOf(rest)).toEqual(wordsOf(text).slice(count));
-          if (count < wordsOf(text).length) expect(heard + rest).toBe(text.trimStart());
-        },
-      ),
-    );
-  });
-
-  it('keep the spacing of the text', () => {
-    expect(firstWords('  one  two\nthree four', 3)).toBe('one  two\nthree');
-    expect(firstWords('one two', 0)).toBe('');
-    expect(firstWords('one two ', 9)).toBe('one two');
   });
 });

@@ -41,7 +41,9 @@ describe('what the model writes is said as people say it', () => {
   it('fixed lines too, and in one piece', () => {
     const talk = live();
 
-    expect(talk.in({ type: 'say', text: 'It costs **$5**.', interrupt: false })).toContain('ttsText It costs 5 dollars.');
+    expect(talk.in({ type: 'say', text: 'It costs **$5**.', interrupt: false })).toContain(
+      'ttsText It costs 5 dollars.',
+    );
   });
 
   it('an answer of nothing but marks is no answer', () => {

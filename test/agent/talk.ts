@@ -99,7 +99,7 @@ function brief(effect: DialogueEffect): string[] {
     }
     case 'signal': {
       const { type, ...rest } = effect.signal;
-      return [['signal', type, ...Object.values(rest)].join(' ')];
+      return [['signal', type, ...(Object.values(rest) as unknown[])].join(' ')];
     }
     case 'llmStart':
       return [`llmStart ${effect.generation}`];
@@ -118,7 +118,11 @@ export function live(config: Record<string, unknown> = {}): Talk {
   return talk;
 }
 
-export const voice = (change: 'started' | 'sustained' | 'stopped', voicedMs = 600, silenceMs = 200): DialogueInput => ({
+export const voice = (
+  change: 'started' | 'sustained' | 'stopped',
+  voicedMs = 600,
+  silenceMs = 200,
+): Extract<DialogueInput, { type: 'voice' }> => ({
   type: 'voice',
   change,
   voicedMs,

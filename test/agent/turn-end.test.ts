@@ -193,6 +193,43 @@ describe('what was held of a turn', () => {
     expect(talk.history().join()).not.toMatch(/one two/);
   });
 
+  it('shows no digits of a sensitive entry when that is over before the pause is', () => {
+    const caller = new Caller({
+      ...{ sensitiveDigits: true, tools: ['collect_digits'] },
+      endpointing: { silenceMs: 500, maxSilenceMs: 5000 },
+    });
+    const { talk } = caller;
+    talk.says('pay');
+    talk.calls('collect_digits', '{"prompt":"Your code?","digits":2}');
+    talk.voiced(700);
+    talk.played();
+    talk.in({ type: 'digit', digit: '1' });
+    talk.in({ type: 'digit', digit: '2' });
+    talk.t += 600;
+    caller.utters('my code is one two three');
+    talk.t += 3000;
+    talk.in({ type: 'timer', name: 'entryTail' });
+
+    expect(talk.state.heldTurn).not.toMatch(/one|two|three/);
+    expect(caller.waits(2000).join()).toMatch(/turn.ended caller my code is/);
+    expect(talk.history().join()).not.toMatch(/one|two|three/);
+  });
+
+  it('counts for the digits that are collected when the stream goes down', () => {
+    const caller = new Caller({ tools: ['collect_digits'] });
+    const { talk } = caller;
+    talk.says('pay');
+    talk.calls('collect_digits', '{"prompt":"Your code?","digits":4}');
+    talk.voiced(700);
+    talk.played();
+    caller.utters('one two');
+    talk.in({ type: 'streamDown' });
+    talk.in({ type: 'streamUp', bytesPerMs: 8 });
+    ready(talk);
+
+    expect(caller.utters('three four')).toContain('! tool.ended collect_digits {"status":"collected","digits":"1234"}');
+  });
+
   it('is said once and in order, whatever comes between', () => {
     const WORDS = ['my number is', 'four one', 'five', 'and', 'a table please.', 'I would like to', ''];
     const between = fc.constantFrom('wait', 'down', 'key', 'noise', 'stt', 'none');

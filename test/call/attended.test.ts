@@ -120,6 +120,15 @@ describe('an attended transfer', () => {
     expect(outcomes(world)).toEqual(['answered']);
   });
 
+  it('is not through because the target of an earlier one was connected late', () => {
+    const world = dialling();
+    world.webhook('call.bridged');
+    world.clock.advance(10);
+
+    expect(outcomes(world)).toEqual([]);
+    expect(world.telnyx.count('streamingStop')).toBe(0);
+  });
+
   it('is told of once, though the two are hung up later by us', () => {
     const world = asked();
     tell(world, 'call.dtmf.received', { digit: '1' });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createWorld, endReason, talking, voice, type World } from './harness.ts';
+import type { Tool, ToolOutcome } from '../../src/tools/tool.ts';
+import { createWorld, endReason, talking, voice, type World, type WorldOptions } from './harness.ts';
 
 function answers(world: World, text: string): void {
   world.llm.script = () => [
@@ -477,5 +478,89 @@ describe('providers that fail', () => {
     expect(world.telnyx.names().at(-1)).toBe('hangup');
     world.webhook('call.hangup');
     expect(endReason(world)).toBe('provider_failure');
+  });
+});
+
+/** A call that was greeted, of a world that is prepared first. */
+function greeted(world: World): World {
+  world.webhook('call.initiated');
+  world.clock.advance(5);
+  world.webhook('call.answered');
+  world.connect();
+  world.run(2000);
+  return world;
+}
+
+describe('a wait for a tool', () => {
+  it('is no hole in what the caller hears', async () => {
+    let finish: (outcome: ToolOutcome) => void = () => undefined;
+    const tool: Tool = {
+      spec: { name: 'look_up', description: '', parameters: {} },
+      ...{ deadlineMs: 9000, filler: [] },
+      run: () => new Promise((resolve) => (finish = resolve)),
+    };
+    const options: WorldOptions = { tools: [tool] };
+    const world = greeted(createWorld({}, options));
+    world.llm.script = ({ messages }) =>
+      messages.at(-1)?.role === 'tool'
+        ? [
+            { type: 'llmDelta', text: 'At five.' },
+            { type: 'llmDone', finish: 'stop' },
+          ]
+        : [
+            { type: 'llmDelta', text: 'Let me see.' },
+            { type: 'llmToolCall', call: { id: 'c1', name: 'look_up', arguments: '{}' } },
+            { type: 'llmDone', finish: 'tool_calls' },
+          ];
+    world.stt.emit({ type: 'sttEndOfTurn', text: 'when' });
+    world.run(3000);
+    finish({ ok: true, result: '5' });
+    await world.settle(1);
+    world.run(2000);
+
+    expect(world.tts.texts).toEqual(['Hello there.', 'Let me see.', 'At five.']);
+    expect(world.session().media.playout.underruns).toBe(0);
+    const said = world.events.flatMap((e) => (e.type === 'turn.ended' && e.data.role === 'agent' ? [e.data.text] : []));
+    expect(said).toEqual(['Hello there.', 'Let me see. At five.']);
+  });
+});
+
+describe('a recogniser that does not end turns', () => {
+  const utters = (world: World, text: string): void => {
+    world.run(1000, voice(1000));
+    world.run(420);
+    world.stt.emit({ type: 'sttUtterance', utterance: world.stt.finished.at(-1) ?? 0, text });
+  };
+
+  it('hears a number with pauses as one turn, and a whole sentence at once', () => {
+    const world = createWorld();
+    world.stt.endsTurns = false;
+    greeted(world);
+    answers(world, 'Thank you.');
+    utters(world, 'my number is four one five');
+    world.run(600);
+    utters(world, 'five five five');
+    expect(world.stt.finished).toEqual([1, 2]);
+    expect(world.llm.requests).toHaveLength(0);
+    world.run(1500);
+    expect(lastMessages(world).at(-1)?.content).toBe('my number is four one five five five five');
+
+    world.run(2000);
+    utters(world, 'That is all, thank you.');
+    expect(lastMessages(world).at(-1)?.content).toBe('That is all, thank you.');
+  });
+
+  it('loses nothing when the caller hangs up in the middle', () => {
+    const world = createWorld();
+    world.stt.endsTurns = false;
+    greeted(world);
+    utters(world, 'my number is four one five');
+    world.webhook('call.hangup');
+
+    const said = world.events.flatMap((e) =>
+      e.type === 'turn.ended' && e.data.role === 'caller' ? [e.data.text] : [],
+    );
+    expect(said).toEqual(['my number is four one five']);
+    expect(world.types().at(-1)).toBe('call.ended');
   });
 });

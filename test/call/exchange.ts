@@ -36,6 +36,7 @@ export class Exchange {
   readonly violations: string[] = [];
   readonly #posts: readonly Post[];
   readonly #lucks: readonly Luck[];
+  readonly #lost: string[] = [];
   #posted = 0;
   #commanded = 0;
   #calm = false;
@@ -72,6 +73,11 @@ export class Exchange {
   /** While `on` nothing is lost, late or refused. */
   calm(on: boolean): void {
     this.#calm = on;
+  }
+
+  /** The next webhooks of these types get lost. */
+  loseNext(types: readonly TelnyxEvent['type'][]): void {
+    this.#lost.push(...types);
   }
 
   get caller(): ExchangeLeg | undefined {
@@ -155,6 +161,11 @@ export class Exchange {
 
   /** The first webhook of a call always arrives, or there would be none. */
   #tell(leg: ExchangeLeg, type: TelnyxEvent['type'], more: Partial<TelnyxEvent> = {}): void {
+    const lost = this.#lost.indexOf(type);
+    if (lost >= 0) {
+      this.#lost.splice(lost, 1);
+      return;
+    }
     const isFirst = leg.by === 'caller' && type === 'call.initiated';
     const post = this.#calm || isFirst ? undefined : this.#posts[this.#posted++ % Math.max(1, this.#posts.length)];
     const [times, lateMs] = post ?? [1, 1];
@@ -230,7 +241,8 @@ export class Exchange {
     world.clock.after(afterMs, () => {
       if (world !== this.#world) return;
       const told = unknown ? UNKNOWN : outcome;
-      if (!told.ok && told.kind === 'gone' && leg) leg.endTold = true;
+      // Of a bridge Telnyx does not say which of the two has gone.
+      if (!told.ok && told.kind === 'gone' && leg && command.name !== 'bridge') leg.endTold = true;
       if (told.ok && told.leg) {
         const dialled = this.#leg(told.leg.callControlId);
         if (dialled) dialled.told = true;

@@ -186,6 +186,8 @@ export class FakeLlm implements LlmProvider {
   aborted = 0;
   warmed = 0;
   emit: (event: LlmEvent) => void = () => undefined;
+  /** From a request to what is scripted. */
+  latencyMs = 5;
   /** Answers by itself when set. */
   script: ((request: LlmRequest) => readonly LlmEvent[] | undefined) | undefined;
   readonly #clock: VirtualClock;
@@ -202,7 +204,7 @@ export class FakeLlm implements LlmProvider {
     };
     const events = this.script?.(request);
     const mine = this.emit;
-    if (events) this.#clock.after(5, () => events.forEach((event) => mine(event)));
+    if (events) this.#clock.after(this.latencyMs, () => events.forEach((event) => mine(event)));
     return {
       abort: () => {
         if (live) this.aborted++;
@@ -220,6 +222,8 @@ export class FakeLlm implements LlmProvider {
 export class FakeTts implements TtsProvider {
   readonly name = 'fake tts';
   msPerChar = 60;
+  /** From the end of the text to the first audio. */
+  latencyMs = 5;
   opened = 0;
   closedSessions = 0;
   texts: string[] = [];
@@ -260,7 +264,7 @@ export class FakeTts implements TtsProvider {
           return;
         }
         if (this.manual) return;
-        this.#clock.after(5, () => {
+        this.#clock.after(this.latencyMs, () => {
           if (utterance !== running) return;
           const samples = sine({ hz: 400, ms: said.length * this.msPerChar });
           const bytes = encodeG711('PCMU', samples);

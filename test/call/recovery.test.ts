@@ -288,6 +288,18 @@ describe('a takeover', () => {
     expect(endReason(world)).toBe('crash_recovered');
   });
 
+  it('of a call whose caller and target have both left asks nothing more of them', async () => {
+    const life = await live([...TALK, ...BUSY.slice(0, 3)]);
+    const up = { caller: false, target: false, second: false };
+    const snapshots = life.snapshots.map((one) => ({ ...one, up }));
+    const { truth, world, how } = await takeOver({ ...life, snapshots }, life.records.length);
+
+    expect(how).toBe('ended');
+    expect(world.telnyx.names()).toEqual([]);
+    await truth.end('decided');
+    expect(endReason(world)).toBe('crash_recovered');
+  });
+
   it('of a call whose agent is not configured any more hangs it up', async () => {
     const life = await live(TALK);
     const records = life.records.map((record) =>

@@ -107,6 +107,12 @@ describe('landline calls', () => {
     });
   });
 
+  it('refuses a status that no call has, and names those there are', async () => {
+    await expect(list({ status: 'over' })).rejects.toThrow(
+      '--status must be one of dialing, ringing, active, transferring, transferred, ended, got "over"',
+    );
+  });
+
   it('says what to do about an id that is none', async () => {
     await expect(show('call_x')).rejects.toMatchObject({
       code: 'call_not_found',

@@ -97,7 +97,8 @@ describe('landline phone', () => {
   });
 
   const refused: readonly (readonly [why: string, args: () => readonly string[], words: string])[] = [
-    ['the file is missing', () => [join(folder, 'nothing.wav')], 'nothing.wav'],
+    ['the file is missing', () => [join(folder, 'nothing.wav')], 'nothing.wav: there is no such file'],
+    ['keys are to be pressed in no call', () => ['--press', '5'], 'name the WAV file that calls'],
     ['the file is no audio', () => [join(folder, 'config.json')], 'not a readable WAV file'],
     ['no gateway is there', () => [LOCATION, '--gateway', 'http://127.0.0.1:9'], 'start one with "npm start"'],
     ['the address is none', () => [LOCATION, '--gateway', 'nowhere'], '--gateway must be an address'],
@@ -111,6 +112,18 @@ describe('landline phone', () => {
     expect(phone.err()).toContain(words);
     expect(phone.err().trim().split('\n')).toHaveLength(1);
     expect(phone.out()).toBe('');
+  });
+});
+
+describe('landline serve', () => {
+  it('says what to do when its port is taken, with exit code 2', async () => {
+    const port = String(running.gateway.port);
+    const second = landline(['serve', '--port', port], { LANDLINE_DATA_DIR: join(folder, 'second') });
+
+    expect(await second.exit).toBe(2);
+    expect(second.err()).toBe(
+      `landline: PORT ${port} of 127.0.0.1 is in use: set PORT, or --port; 0 picks a free one\n`,
+    );
   });
 });
 
@@ -213,6 +226,12 @@ describe('the phone line', () => {
     });
 
     expect([remote.statusCode, local.statusCode]).toEqual([403, 200]);
+  });
+
+  it('is where the bare address leads', async () => {
+    const page = await running.gateway.app.inject({ url: '/', headers: { host: new URL(origin).host } });
+
+    expect([page.statusCode, page.headers.location]).toEqual([302, '/phone']);
   });
 
   it.each(['localhost', '[::1]', '127.0.0.1'])('answers under the name %s', async (name) => {

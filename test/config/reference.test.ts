@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, type Config } from '../../src/config.ts';
+import { messageOf } from '../../src/core/errors.ts';
 import { DEMO_FOLDER } from '../../src/cli/demo/call-plan.ts';
 
 /** Beyond every suggestion: what is known is then listed in full. */
@@ -21,7 +22,7 @@ const load = (config: object): Promise<Config> => loadConfig({ env: {}, cwd: imp
 async function known(config: object): Promise<string[]> {
   const message: string = await load(config).then(
     () => '',
-    (thrown: Error) => thrown.message,
+    (thrown: unknown) => messageOf(thrown),
   );
   return /q{60} is not a known key; known are (.*)$/m.exec(message)?.[1]?.split(', ') ?? [];
 }

@@ -45,7 +45,10 @@ function routesOf(tree: readonly string[]): string[] {
     const [, indent = '', part = '', methods] = match;
     const depth = indent.length / 4;
     folders.splice(depth, folders.length, part);
-    const path = folders.join('').replace(/:(\w+)/g, '{$1}');
+    const path = folders
+      .join('')
+      .replace(/:(\w+)/g, '{$1}')
+      .replace(/^\/recordings\/\*$/, '/recordings/{token}');
     return (methods?.split(', ') ?? []).map((method) => `${method} ${path}`);
   });
 }

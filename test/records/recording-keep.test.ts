@@ -202,6 +202,21 @@ describe('the recording of an ended call', () => {
     await expect(heard(recordings)).rejects.toMatchObject({ code: 'recording_not_found' });
   });
 
+  it('is erased whole also when it was stored and could not be noted, or a killed process left half of it', async () => {
+    const storage = failing('head', createDiskStorage(join(world.dataDir, 'recordings')));
+    const recordings = world.recordings({ storage });
+    world.leaveTrack();
+    await expect(keep(recordings)).rejects.toMatchObject({ code: 'recording_storage_failed' });
+    writeFileSync(join(world.dataDir, 'recordings', '2026-01-05', '.call_1.wav.part'), 'half');
+    expect([names(), await recordings.library.list('call_1')]).toEqual([['.call_1.wav.part', 'call_1.wav'], []]);
+
+    // Another process: all it knows is on the disk.
+    await world.recordings().keeper.erase('call_1');
+
+    expect([names(), track()]).toEqual([[], false]);
+    expect(readdirSync(join(world.dataDir, 'kept'))).toEqual([]);
+  });
+
   it('says so when a stored file was shortened or lost', async () => {
     const recordings = world.recordings();
     world.leaveTrack();
@@ -375,6 +390,25 @@ describe('a recording that Telnyx made', () => {
 
     await expect(fetchIt(trusting())).rejects.toMatchObject({ code: 'telnyx_command_failed', retryable: true });
     expect(names()).toEqual([]);
+  });
+
+  it('of an erased call is not fetched any more: neither what is under way, nor what waits behind it', async () => {
+    let asked = 0;
+    const begun = Promise.withResolvers<undefined>();
+    answer = (_req, res) => {
+      asked++;
+      // A long recording: it would still come for minutes.
+      res.writeHead(200, { 'content-type': 'audio/wav' }).write('the beginning', () => begun.resolve(undefined));
+    };
+    const recordings = trusting();
+    const attempts = Promise.allSettled([fetchIt(recordings), fetchIt(recordings)]);
+    await begun.promise;
+
+    await recordings.keeper.erase('call_1');
+
+    expect((await attempts).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect([asked, names(), await recordings.library.list('call_1')]).toEqual([1, [], []]);
+    expect(recordings.keeper.state()).toEqual({ waiting: 0 });
   });
 
   it('is asked for anew when its address has expired, and given up in the end', async () => {

@@ -348,6 +348,41 @@ describe('the summary of a call', () => {
     expect([events, requests()]).toEqual([[], []]);
   });
 
+  it('is told nobody, and sent nowhere, when its call is erased while the model writes', async () => {
+    let erase = async (): Promise<void> => undefined;
+    const llm: LlmProvider = {
+      name: 'test',
+      warm: () => undefined,
+      generate: (_request, on) => {
+        void erase().then(() => {
+          on({ type: 'llmDelta', text: 'A room was booked.' });
+          on({ type: 'llmDone', finish: 'stop' });
+        });
+        return { abort: () => undefined };
+      },
+    };
+    const { store, attempt, events, webhooks } = await desk({ llm });
+    erase = () => store.erase('call_1', 'call');
+
+    await attempt();
+
+    expect([events, await webhooks()]).toEqual([[], []]);
+  });
+
+  it('is sent nowhere when its call is erased before it is stored', async () => {
+    const hook: { store?: Store } = {};
+    const { llm } = await model([reply('A room was booked.')]);
+    const { store, attempt, webhooks, summary } = await desk({
+      llm,
+      storing: () => void hook.store?.erase('call_1', 'transcript'),
+    });
+    hook.store = store;
+
+    await attempt();
+
+    expect([await summary(), await webhooks()]).toEqual([null, []]);
+  });
+
   it('is told once, also when the store takes it only at the second attempt', async () => {
     const { llm, requests } = await model([reply('Booked.')]);
     let isAway = true;

@@ -193,6 +193,16 @@ describe('a recording that is not kept yet', () => {
 });
 
 describe('a link', () => {
+  it('of a call and a Telnyx recording with real ids leads somewhere, however long it is', async () => {
+    const { app, recordings } = await kept();
+    const callId = `call_${'0123456789abcdef'.repeat(2)}`;
+    for (const id of [undefined, '4ccfa9ea-1d5a-4f3b-9d1c-0a1b2c3d4e5f', 'r'.repeat(100)]) {
+      const token = recordings.links.sign({ callId, id }, clock.wall() + 60_000);
+      const answer = await get(app, `/recordings/${token}`);
+      expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([404, 'recording_not_found']);
+    }
+  });
+
   it('is refused when any character of it was changed', async () => {
     const { app } = await kept();
     const path = pathOf((await link(app)).url);

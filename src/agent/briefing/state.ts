@@ -1,4 +1,5 @@
 import type { SpokenPiece } from '../heard.ts';
+import type { SpokenToken } from '../spoken-token.ts';
 import type { AgentConfig } from '../options.ts';
 import type { DialogueEffect, DialogueInput } from '../dialogue/inputs.ts';
 import type { HistoryEntry, PlayoutView } from '../dialogue/state.ts';
@@ -6,7 +7,8 @@ import { briefingLines, type BriefingLines } from './lines.ts';
 
 export type BriefingTimer =
   | 'summary' // the target is there, and what the caller wants has not been put into words yet
-  | 'endpoint' // silence that ends an answer, where the recogniser does not decide itself
+  | 'endpoint' // silence that ends an utterance, where the recogniser does not decide itself
+  | 'turnEnd' // and the answer, which may be several
   | 'answer'; // nothing was answered
 
 /** What reaches the talk with a transfer's target: the same as reaches a dialogue, with timers of its own. */
@@ -26,7 +28,7 @@ export type BriefingEffect =
 /** One thing that is said to the target. */
 export interface BriefingSpeech {
   readonly turn: number;
-  readonly text: string;
+  readonly tokens: readonly SpokenToken[];
   readonly isQuestion: boolean;
   /** Its first sample is on the way. */
   readonly audible: boolean;
@@ -62,6 +64,9 @@ export interface BriefingState {
     readonly endsTurns: boolean;
     readonly utterance: number;
     readonly capturing: boolean;
+    readonly lastVoicedAt: number;
+    /** What was said of an answer that may go on. */
+    readonly held: string;
   };
   readonly ttsSession: number;
   /** Times that the question was put. */
@@ -97,7 +102,7 @@ export function createBriefing(
     speech: undefined,
     heard: '',
     startedAt: undefined,
-    stt: { stream: 0, endsTurns: true, utterance: 0, capturing: false },
+    stt: { stream: 0, endsTurns: true, utterance: 0, capturing: false, lastVoicedAt: 0, held: '' },
     ttsSession: 0,
     asked: 0,
   };

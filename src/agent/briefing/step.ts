@@ -1,7 +1,12 @@
 import type { ChatMessage, LlmEvent, SttEvent, ToolSpec, TtsEvent } from '../../providers/ports.ts';
-import { firstWords, heardWordCount } from '../heard.ts';
-import { speakable } from '../speakable.ts';
 import type { PlayoutView } from '../dialogue/state.ts';
+import { utterancePauseMs } from '../dialogue/turn-end.ts';
+import { mannerOf } from '../dialogue/wording.ts';
+import { firstWritten, heardWordCount } from '../heard.ts';
+import { speakable } from '../speakable.ts';
+import { speakAll } from '../speaker.ts';
+import { spokenOf, writtenOf, type SpokenToken } from '../spoken-token.ts';
+import { turnSense } from '../turn-sense.ts';
 import { readAnswer } from './lines.ts';
 import type { BriefingAnswer, BriefingDraft, BriefingEffect, BriefingInput, BriefingState } from './state.ts';
 
@@ -138,15 +143,19 @@ function ask(d: BriefingDraft): void {
   say(d, d.s.lines.question, true);
 }
 
-function say(d: BriefingDraft, text: string, isQuestion: boolean, again = false): void {
+function say(d: BriefingDraft, text: string, isQuestion: boolean): void {
+  sayTokens(d, speakAll(mannerOf(d.s.config), text), isQuestion, false);
+}
+
+function sayTokens(d: BriefingDraft, tokens: readonly SpokenToken[], isQuestion: boolean, again: boolean): void {
   d.s.turn += 1;
   const { turn, ttsSession: session } = d.s;
-  d.s.speech = { turn, text, isQuestion, audible: false, pieces: [], again };
+  d.s.speech = { turn, tokens, isQuestion, audible: false, pieces: [], again };
   d.fx.push(
     { type: 'cancelTimer', name: 'answer' },
     { type: 'playBegin', turn },
     { type: 'ttsBegin', session, utterance: turn, turn },
-    { type: 'ttsText', text },
+    { type: 'ttsText', text: spokenOf(tokens) },
     { type: 'ttsEnd' },
   );
 }
@@ -154,7 +163,7 @@ function say(d: BriefingDraft, text: string, isQuestion: boolean, again = false)
 function onPlayed(d: BriefingDraft): void {
   const speech = d.s.speech;
   if (!speech) return;
-  keepHeard(d, speech.text);
+  keepHeard(d, writtenOf(speech.tokens).trim());
   d.s.speech = undefined;
   if (!speech.isQuestion) {
     ask(d);
@@ -188,6 +197,9 @@ function onTimer(d: BriefingDraft, name: Extract<BriefingInput, { type: 'timer' 
       d.s.stt = { ...d.s.stt, capturing: false };
       d.fx.push({ type: 'sttFinish', stream: d.s.stt.stream, utterance: d.s.stt.utterance });
       return;
+    case 'turnEnd':
+      endAnswer(d);
+      return;
     case 'answer':
       if (d.s.phase === 'waiting') askAgain(d);
   }
@@ -208,7 +220,7 @@ function onVoice(d: BriefingDraft, change: 'started' | 'sustained' | 'stopped', 
   const { stt } = d.s;
   // Whoever speaks is answering, however long it takes.
   if (change === 'started')
-    d.fx.push({ type: 'cancelTimer', name: 'answer' }, { type: 'cancelTimer', name: 'endpoint' });
+    for (const name of ['answer', 'endpoint', 'turnEnd'] as const) d.fx.push({ type: 'cancelTimer', name });
   if (change === 'stopped' && d.s.phase === 'waiting') d.fx.push({ type: 'setTimer', name: 'answer', ms: ANSWER_MS });
   if (stt.endsTurns || stt.stream === 0) return;
   if (change === 'started' && !stt.capturing) {
@@ -216,22 +228,46 @@ function onVoice(d: BriefingDraft, change: 'started' | 'sustained' | 'stopped', 
     d.fx.push({ type: 'sttBegin', stream: stt.stream, utterance: stt.utterance + 1 });
   }
   if (change === 'stopped' && stt.capturing) {
-    const ms = Math.max(0, d.s.config.endpointing.silenceMs - silenceMs);
-    d.fx.push({ type: 'setTimer', name: 'endpoint', ms });
+    d.s.stt = { ...stt, lastVoicedAt: d.t - silenceMs };
+    d.fx.push({ type: 'setTimer', name: 'endpoint', ms: Math.max(0, utterancePauseMs(d.s.config) - silenceMs) });
   }
 }
 
 function onStt(d: BriefingDraft, event: SttEvent): void {
-  if (event.type === 'sttEndOfTurn' || event.type === 'sttUtterance') onSaid(d, event.text.trim());
-  // Keys still answer when nobody can be understood.
-  else if (event.type === 'sttFailed' && event.failure.retryable && d.s.stt.stream < MAX_ASKED) openEar(d);
+  if (event.type === 'sttEndOfTurn') onSaid(d, event.text.trim());
+  else if (event.type === 'sttUtterance') onUtterance(d, event.text);
+  else if (event.type === 'sttFailed') {
+    endAnswer(d);
+    // Keys still answer when nobody can be understood.
+    if (d.s.phase !== 'done' && event.failure.retryable && d.s.stt.stream < MAX_ASKED) openEar(d);
+  }
+}
+
+/** "Yes?" is how many people pick up a phone: only what follows the question answers it. */
+function isAsked(d: BriefingDraft): boolean {
+  return d.s.phase === 'waiting' || (d.s.phase === 'asked' && d.s.speech?.audible === true);
+}
+
+/** An answer may be several utterances: it is over when the pause is as long as its words want. */
+function onUtterance(d: BriefingDraft, text: string): void {
+  const { stt, config } = d.s;
+  const held = isAsked(d) ? `${stt.held} ${text}`.trim() : '';
+  d.s.stt = { ...stt, held };
+  if (stt.capturing || held === '') return; // they speak on, or have said nothing
+  const ms = turnSense(held, config.language, config.endpointing).pauseMs - (d.t - stt.lastVoicedAt);
+  if (ms <= 0) endAnswer(d);
+  else d.fx.push({ type: 'setTimer', name: 'turnEnd', ms });
+}
+
+function endAnswer(d: BriefingDraft): void {
+  const { held } = d.s.stt;
+  d.s.stt = { ...d.s.stt, held: '' };
+  onSaid(d, held);
 }
 
 function onSaid(d: BriefingDraft, text: string): void {
-  // "Yes?" is how many people pick up a phone: only what follows the question answers it.
-  const isAsked = d.s.phase === 'waiting' || (d.s.phase === 'asked' && d.s.speech?.audible === true);
-  if (!isAsked || text === '') return;
-  const answer = readAnswer(text, d.s.lines);
+  if (!isAsked(d) || text === '') return;
+  const answer = readAnswer(text, d.s.config.language);
   if (answer !== undefined) decide(d, answer === 'yes' ? 'accepted' : 'declined');
   else if (d.s.phase === 'waiting') consult(d, text);
 }
@@ -301,7 +337,7 @@ function onTts(d: BriefingDraft, event: Exclude<TtsEvent, { type: 'ttsAudio' }>)
       d.fx.push({ type: 'playDrop' }, { type: 'ttsClose', session: d.s.ttsSession });
       d.s.ttsSession += 1;
       d.fx.push({ type: 'ttsOpen', session: d.s.ttsSession });
-      say(d, speech.text, speech.isQuestion, true);
+      sayTokens(d, speech.tokens, speech.isQuestion, true);
       return;
     default:
       return;
@@ -325,13 +361,15 @@ function finish(d: BriefingDraft): void {
   const speech = d.s.speech;
   if (speech) {
     const heardBytes = d.playout.turn === speech.turn ? d.playout.heardBytes : 0;
-    const words = speech.audible ? heardWordCount(speech.text, speech.pieces, heardBytes, d.s.bytesPerMs) : 0;
-    keepHeard(d, firstWords(speech.text, words));
+    const words = speech.audible
+      ? heardWordCount(spokenOf(speech.tokens), speech.pieces, heardBytes, d.s.bytesPerMs)
+      : 0;
+    keepHeard(d, words > 0 ? firstWritten(speech.tokens, words) : '');
     d.fx.push({ type: 'ttsCancel', heardMs: heardBytes / d.s.bytesPerMs }, { type: 'playDrop' });
     d.s.speech = undefined;
   }
   if (d.s.generation > 0) forgetModel(d);
-  for (const name of ['summary', 'endpoint', 'answer'] as const) d.fx.push({ type: 'cancelTimer', name });
+  for (const name of ['summary', 'endpoint', 'turnEnd', 'answer'] as const) d.fx.push({ type: 'cancelTimer', name });
   if (d.s.stt.stream > 0) d.fx.push({ type: 'sttClose', stream: d.s.stt.stream });
   if (d.s.ttsSession > 0) d.fx.push({ type: 'ttsClose', session: d.s.ttsSession });
   if (d.s.heard !== '') d.fx.push({ type: 'briefed', text: d.s.heard, startMs: Math.round(d.s.startedAt ?? d.t) });

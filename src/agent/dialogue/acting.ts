@@ -52,7 +52,7 @@ export function act(d: Draft, asked: readonly ToolCall[]): Acted {
   });
   if (d.s.toolRounds >= MAX_TOOL_ROUNDS) d.s.toolsOff = true;
   const last = speech.segments.at(-1);
-  const segments = [...speech.segments.slice(0, -1), { text: last?.text ?? '', toolCalls: calls }];
+  const segments = [...speech.segments.slice(0, -1), { tokens: last?.tokens ?? [], toolCalls: calls }];
   const ending = after.some((action) => action.type === 'hangup' || action.type === 'transfer');
   d.s.speech = { ...speech, segments, after, interruptible: speech.interruptible && !ending };
   const [entry] = entries;

@@ -1,6 +1,7 @@
 import type { CollectOutcome, CollectRequest } from '../../tools/collect-digits.ts';
+import { hideDigits } from '../spoken-digits.ts';
 import { holdRecording } from './recording.ts';
-import { cutSpeech, endText, endTool, pauseText, sayLine, speak, textOf } from './speaking.ts';
+import { cutSpeech, endText, endTool, pauseText, sayLine, speakLine } from './speaking.ts';
 import type { DialogueState, Draft } from './state.ts';
 
 /** Who wants the digits: a tool call of the model, or code, by the number of its request. */
@@ -48,7 +49,7 @@ export function beginCollection(d: Draft, asker: Asker, wanted: CollectRequest):
     sayLine(d, request.prompt);
     return;
   }
-  speak(d, textOf(speech).trim() === '' ? request.prompt : ` ${request.prompt}`);
+  speakLine(d, request.prompt);
   if (asker.type === 'model') {
     endText(d);
     return;
@@ -197,6 +198,8 @@ export function resumeTail(d: Draft): void {
 
 /** Every report of the entry's keys has come: keys, words and recording are free again. */
 export function endTail(d: Draft): void {
+  // Digits that were said and wait for more words are no less secret then.
+  if (d.s.entryTail?.isSensitive) d.s.heldTurn = hideDigits(d.s.heldTurn);
   d.s.entryTail = undefined;
   if (!d.s.collection?.request.sensitive) holdRecording(d, false);
 }

@@ -39,11 +39,11 @@ function goOnHold(d: Draft, music: boolean): void {
   dropHello(d);
   cancelCollection(d, 'the caller was put on hold');
   interrupt(d);
+  closeEars(d);
   // Who was waiting for an answer gets it afterwards.
   d.s.replyOwed = d.s.history.at(-1)?.role === 'user';
   d.s.callerTurn = undefined;
   d.s.voice = { ...d.s.voice, active: false, sustained: false };
-  closeEars(d);
   for (const name of ['idle', 'digits', 'resume', 'filler'] as const) d.fx.push({ type: 'cancelTimer', name });
   d.s.phase = 'held';
   if (music) startMusic(d);

@@ -84,7 +84,10 @@ export type WrapUpReason = 'max_duration' | 'drain' | 'silence' | 'provider_fail
 export type DialogueTimer =
   /** Who was called has not said hello. */
   | 'hello'
+  /** The caller is silent: their utterance is over, for recognisers that do not end turns. */
   | 'endpoint'
+  /** They stay silent: their turn is over too. */
+  | 'turnEnd'
   | 'resume'
   | 'keepPaused'
   | 'idle'
@@ -133,6 +136,8 @@ export type DialogueEffect =
   | { readonly type: 'playBeep'; readonly turn: number }
   /** The sound is all the audio of the turn. */
   | { readonly type: 'playSound'; readonly turn: number; readonly sound: string }
+  /** No audio of this turn will come for now: the silence behind what there is has its reason. */
+  | { readonly type: 'playRest'; readonly turn: number }
   /** No more audio of this turn will come. */
   | { readonly type: 'playEnd'; readonly turn: number }
   /** `clear` now; what was not heard is kept. */

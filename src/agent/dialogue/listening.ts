@@ -1,7 +1,9 @@
 import { KEY } from '../../core/redaction.ts';
 import type { SttEvent } from '../../providers/ports.ts';
-import { isBackchannel } from '../speakable.ts';
+import { takesTurn } from '../backchannel.ts';
+import { heardWordCount, wordsOf } from '../heard.ts';
 import { hideDigits, spokenDigits } from '../spoken-digits.ts';
+import { writtenOf } from '../spoken-token.ts';
 import {
   awaitDigits,
   cancelCollection,
@@ -17,6 +19,8 @@ import type { DialogueInput, TurnRecord } from './inputs.ts';
 import { cutSpeech, pauseSpeech, resumeSpeech, sayLine } from './speaking.ts';
 import { digitsAreSensitive, entryIsSensitive, type Draft, type Speech } from './state.ts';
 import { abortEager, commitEager, fallbackOf, interrupt, reply, startEager, wrapUp } from './thinking.ts';
+import { pauseLeftMs, utterancePauseMs } from './turn-end.ts';
+import { textOf, tokensOf } from './wording.ts';
 
 /** Silence after a possible barge-in without words, until the agent goes on (design, section 5.1). */
 const RESUME_AFTER_MS = 1200;
@@ -42,7 +46,9 @@ export function openEars(d: Draft): void {
   d.fx.push({ type: 'sttOpen', stream });
 }
 
+/** Nobody listens any more: what was held of the caller's turn is all of it. */
 export function closeEars(d: Draft): void {
+  keepHeldTurn(d);
   d.fx.push(
     { type: 'cancelTimer', name: 'endpoint' },
     { type: 'cancelTimer', name: 'sttMute' },
@@ -60,7 +66,7 @@ export function onVoice(d: Draft, input: Extract<DialogueInput, { type: 'voice' 
       d.s.ears = { ...ears, answered: false };
       d.fx.push({ type: 'llmWarm' }, { type: 'cancelTimer', name: 'idle' }, { type: 'cancelTimer', name: 'resume' });
       if (ears.endsTurns) return;
-      d.fx.push({ type: 'cancelTimer', name: 'endpoint' });
+      d.fx.push({ type: 'cancelTimer', name: 'endpoint' }, { type: 'cancelTimer', name: 'turnEnd' });
       if (ears.capturing) return;
       d.s.ears = { ...d.s.ears, utterance: ears.utterance + 1, capturing: true };
       if (d.t - d.s.digitAt < TONE_MS) markTone(d);
@@ -79,7 +85,7 @@ export function onVoice(d: Draft, input: Extract<DialogueInput, { type: 'voice' 
         d.fx.push({
           type: 'setTimer',
           name: 'endpoint',
-          ms: Math.max(0, d.s.config.endpointing.silenceMs - input.silenceMs),
+          ms: Math.max(0, utterancePauseMs(d.s.config) - input.silenceMs),
         });
       }
       if (ears.endsTurns && !ears.answered && input.voicedMs >= DEAF_MIN_VOICE_MS) {
@@ -123,9 +129,11 @@ export function onStt(d: Draft, event: SttEvent): void {
     case 'sttUtterance':
       if (event.utterance === d.s.ears.utterance) d.s.ears = { ...d.s.ears, awaiting: false };
       else if (event.text === '') return;
-      if (event.utterance <= d.s.ears.toneUtterance) return;
-      if (event.rejected && !d.s.speech) callerSaid(d, UNCLEAR);
-      else callerSaid(d, event.text);
+      if (event.utterance <= d.s.ears.toneUtterance) {
+        if (d.s.heldTurn !== '') onUtterance(d, '');
+        return;
+      }
+      onUtterance(d, event.rejected && !d.s.speech ? UNCLEAR : event.text);
       return;
     case 'sttFailed':
       onSttFailed(d, event);
@@ -139,7 +147,7 @@ function mayGuess({ s }: Draft): boolean {
 
 /** Words while the caller speaks: they take the turn from an agent that may be interrupted. */
 function onPartial(d: Draft, text: string): void {
-  if (isBackchannel(text)) return;
+  if (isListening(d, text)) return;
   beginCallerTurn(d);
   if (!entryIsSensitive(d.s)) d.fx.push({ type: 'event', event: { type: 'transcript.partial', data: { text } } });
   d.fx.push({ type: 'cancelTimer', name: 'idle' });
@@ -147,6 +155,56 @@ function onPartial(d: Draft, text: string): void {
   // Whoever is asked for digits answers; that takes nothing from what the agent is doing.
   if (d.s.collection) cutSpeech(d);
   else interrupt(d);
+}
+
+/** Says the caller nothing that would take the turn: nothing, sounds, words of agreement to what they hear? */
+function isListening(d: Draft, text: string): boolean {
+  const { speech } = d.s;
+  if (!speech || !isAudible(d)) return !takesTurn(text, d.s.config.language, undefined);
+  const said = textOf(speech);
+  const heard = heardWordCount(said, speech.pieces, d.playout.heardBytes, d.s.bytesPerMs);
+  const over = { text: writtenOf(tokensOf(speech)), unheardWords: wordsOf(said).length - heard };
+  return !takesTurn(text, d.s.config.language, over);
+}
+
+/** An utterance of the caller, whose turn may go on behind the pause that ended it. */
+function onUtterance(d: Draft, text: string): void {
+  const said = clean(`${d.s.heldTurn} ${text}`);
+  const left = said === '' ? 0 : pauseLeftMs(d, said);
+  const isNothing = left < Infinity && isListening(d, said);
+  if (left <= 0 || isNothing) {
+    takeHeldTurn(d);
+    callerSaid(d, said);
+    return;
+  }
+  d.s.heldTurn = said;
+  onPartial(d, said);
+  d.fx.push({ type: 'cancelTimer', name: 'hello' });
+  if (left < Infinity) d.fx.push({ type: 'setTimer', name: 'turnEnd', ms: left });
+}
+
+/** The caller's turn is over with what was held of it. */
+export function endHeldTurn(d: Draft): void {
+  const text = takeHeldTurn(d);
+  if (text !== '') callerSaid(d, text);
+}
+
+/** The same where nobody is there to answer: it waits, written down. */
+function keepHeldTurn(d: Draft): void {
+  const held = takeHeldTurn(d);
+  if (held === '') return;
+  const text = entryIsSensitive(d.s) ? hideDigits(held) : held;
+  recordCallerTurn(d, text, voiceEnd(d));
+  addUser(d, text);
+  d.s.replyOwed = true;
+}
+
+function takeHeldTurn(d: Draft): string {
+  const text = d.s.heldTurn;
+  if (text === '') return '';
+  d.s.heldTurn = '';
+  d.fx.push({ type: 'cancelTimer', name: 'turnEnd' });
+  return text;
 }
 
 function beginCallerTurn(d: Draft): void {
@@ -163,7 +221,7 @@ export function callerSaid(d: Draft, raw: string): void {
   const text = d.s.collection ? saidInEntry(d, d.s.collection, said) : entryIsSensitive(d.s) ? hideDigits(said) : said;
   if (text === undefined) return;
   const { speech, generation } = d.s;
-  const nothing = text === '' || (isBackchannel(text) && speech !== undefined);
+  const nothing = text === '' || (speech !== undefined && isListening(d, text));
   if (nothing) {
     abortEager(d);
     resumeSpeech(d);
@@ -204,7 +262,7 @@ function voiceEnd(d: Draft): number {
 
 /** Words while digits are collected. @returns what is to be answered as speech; undefined: digits, or nothing at all. */
 function saidInEntry(d: Draft, collection: Collection, text: string): string | undefined {
-  if (text === '' || text === UNCLEAR || isBackchannel(text)) {
+  if (text === '' || text === UNCLEAR || isListening(d, text)) {
     resumeSpeech(d);
     armIdle(d);
     return undefined;
@@ -262,6 +320,7 @@ function clean(text: string): string {
 
 /** A key is meant: it takes the turn at once, without waiting for the rest of the entry. */
 export function onDigit(d: Draft, digit: string): void {
+  endHeldTurn(d);
   // What may not be told is not kept either: neither history nor prompt can give it away later.
   const told = digitsAreSensitive(d.s) ? KEY : digit;
   d.fx.push({ type: 'event', event: { type: 'dtmf.received', data: { digit: told } } });
@@ -339,6 +398,7 @@ function onSttFailed(d: Draft, event: Extract<SttEvent, { type: 'sttFailed' }>):
   armIdle(d);
   if (!retryable || wait === undefined) wrapUp(d, 'provider_failure');
   else d.fx.push({ type: 'setTimer', name: 'sttRetry', ms: wait });
+  endHeldTurn(d);
 }
 
 /** The recogniser takes audio and says nothing: a new stream hears the rest. */
@@ -357,7 +417,7 @@ export function armIdle(d: Draft): void {
     awaitDigits(d);
     return;
   }
-  if (d.s.muted) return;
+  if (d.s.muted || d.s.heldTurn !== '') return;
   const seconds = d.s.config.idle.afterSeconds;
   if (seconds === 0 || d.s.phase !== 'live' || d.s.speech || d.s.generation || d.s.voice.active) return;
   d.fx.push({ type: 'setTimer', name: 'idle', ms: seconds * 1000 });

@@ -1,8 +1,10 @@
 import type { ToolCall, TtsEvent } from '../../providers/ports.ts';
-import { firstWords, heardWordCount, soundText, wordBorderBefore, wordsOf, type SpokenPiece } from '../heard.ts';
-import { speakable } from '../speakable.ts';
+import { firstWritten, heardWordCount, soundText, wordBorderBefore, wordsOf, type SpokenPiece } from '../heard.ts';
+import { SILENT } from '../speaker.ts';
+import { spokenOf } from '../spoken-token.ts';
 import type { TurnLatency, TurnRecord } from './inputs.ts';
 import type { AfterSpeech, Draft, HistoryEntry, PlayoutView, Speech } from './state.ts';
+import { textOf, word, writtenUpTo } from './wording.ts';
 
 /** Opens a new voice connection; the old one, if any, is closed first. */
 export function openVoice(d: Draft): void {
@@ -41,7 +43,8 @@ export function beginSpeech(
     endOfTurnAt: options.askedAt === undefined ? undefined : d.t,
     firstTokenAt: undefined,
     firstAudioAt: undefined,
-    segments: [{ text: '', toolCalls: [] }],
+    segments: [{ tokens: [], toolCalls: [] }],
+    speaker: SILENT,
     utterance: 0,
     baseByte: 0,
     baseWord: 0,
@@ -70,7 +73,7 @@ export function sayLine(
   } = {},
 ): void {
   beginSpeech(d, options.kind ?? 'line', options);
-  speak(d, text);
+  add(d, text, true);
   endText(d);
   const speech = d.s.speech;
   if (!speech?.beep || speech.utterance > 0) return;
@@ -86,24 +89,45 @@ function endAudio(d: Draft, speech: Speech): void {
   d.fx.push({ type: 'playEnd', turn: speech.turn });
 }
 
-/** Adds text to the running turn; it goes to the voice at once. */
+/** Adds text to the running turn. It goes to the voice at once, but for a word at its end that may go on. */
 export function speak(d: Draft, raw: string): void {
+  add(d, raw, false);
+}
+
+/** Adds a whole line to the running turn, behind what was said in it. */
+export function speakLine(d: Draft, line: string): void {
+  finishWords(d);
+  const isApart = !d.s.speech || /(?:^|\s)$/u.test(textOf(d.s.speech));
+  add(d, isApart ? line : ` ${line}`, true);
+}
+
+/** What follows was written when tools had answered. */
+export function beginSegment(d: Draft): void {
+  finishWords(d);
   const speech = d.s.speech;
-  const text = speakable(raw);
-  if (!speech || text === '') return;
-  const last = speech.segments.at(-1);
-  const segments = [
-    ...speech.segments.slice(0, -1),
-    { text: (last?.text ?? '') + text, toolCalls: last?.toolCalls ?? [] },
-  ];
-  d.s.speech = { ...speech, segments, firstTokenAt: speech.firstTokenAt ?? d.t };
+  if (!speech) return;
+  d.s.speech = { ...speech, segments: [...speech.segments, { tokens: [], toolCalls: [] }] };
+  add(d, ' ', false);
+}
+
+/** The model has ended its text: what was held back of it is said too. */
+export function finishWords(d: Draft): void {
+  add(d, '', true);
+}
+
+function add(d: Draft, raw: string, atEnd: boolean): void {
+  const before = d.s.speech;
+  if (!before) return;
+  const { speech, spoken: text } = word(d.s.config, before, raw, atEnd);
+  d.s.speech = raw.trim() === '' ? speech : { ...speech, firstTokenAt: speech.firstTokenAt ?? d.t };
+  if (text === '') return;
   // Only white space so far is nothing to say yet; it goes along with the first word.
-  if (speech.utterance === 0 && textOf(d.s.speech).trim() === '') return;
+  if (speech.utterance === 0 && textOf(speech).trim() === '') return;
   if (speech.utterance === 0) {
     d.fx.push({ type: 'playBegin', turn: speech.turn });
     if (speech.pausedAt !== undefined) d.fx.push({ type: 'playPause' });
     beginUtterance(d);
-    d.fx.push({ type: 'ttsText', text: textOf(d.s.speech).trimStart() });
+    d.fx.push({ type: 'ttsText', text: textOf(speech).trimStart() });
   } else if (speech.pause === 'none') {
     d.fx.push({ type: 'ttsText', text });
   } else {
@@ -114,6 +138,7 @@ export function speak(d: Draft, raw: string): void {
 
 /** Lets the voice say all it has now: tools run, and the turn's next words may be long in coming. */
 export function pauseText(d: Draft): void {
+  finishWords(d);
   const speech = d.s.speech;
   if (!speech || speech.textDone || speech.utterance === 0 || speech.pause !== 'none') return;
   d.s.speech = { ...speech, pause: 'asked' };
@@ -134,6 +159,7 @@ function speakHeld(d: Draft): void {
 /** The voice has said what it had before the pause. */
 function onPaused(d: Draft, speech: Speech): void {
   d.s.speech = { ...speech, pause: 'over' };
+  d.fx.push({ type: 'playRest', turn: speech.turn });
   speakHeld(d);
   if (!speech.textDone) return;
   if (d.s.speech.pause === 'over') endAudio(d, d.s.speech);
@@ -151,6 +177,7 @@ function beginUtterance(d: Draft): void {
 
 /** No more text in this turn. A turn without a word ends here. */
 export function endText(d: Draft): void {
+  finishWords(d);
   const speech = d.s.speech;
   if (!speech || speech.textDone) return;
   d.s.speech = { ...speech, textDone: true };
@@ -162,10 +189,6 @@ export function endText(d: Draft): void {
 /** True when the turn has nothing to play and nothing more to say: it can end without waiting for playout. */
 export function isWordless(speech: Speech): boolean {
   return speech.textDone && speech.utterance === 0 && !speech.beep && speech.sound === undefined;
-}
-
-export function textOf(speech: Speech): string {
-  return speech.segments.map((segment) => segment.text).join('');
 }
 
 /** Holds the audio for a possible barge-in: `clear` now, everything unheard is kept. */
@@ -222,7 +245,7 @@ export function cutSpeech(d: Draft): void {
   const isCut = speech.sound !== undefined && heard < writtenBytes(d, speech);
   const interrupted = unheardWords > 0 || !speech.textDone || isCut;
   if (interrupted && speech.firstAudioAt !== undefined) {
-    const said = speech.sound === undefined ? firstWords(text, words) : heardOfSound(d, speech, speech.sound, isCut);
+    const said = speech.sound === undefined ? writtenUpTo(speech, words) : heardOfSound(d, speech, speech.sound, isCut);
     d.fx.push({
       type: 'event',
       event: { type: 'speech.interrupted', data: { turn: speech.turn, heard: said, unheardWords } },
@@ -267,8 +290,8 @@ function commit(d: Draft, speech: Speech, heardWords: number, interrupted: boole
   const soundEntry = speech.sound === undefined ? undefined : heardOfSound(d, speech, speech.sound, interrupted);
   let left = heardWords;
   for (const segment of speech.segments) {
-    const content = soundEntry ?? firstWords(segment.text, left);
-    left = Math.max(0, left - wordsOf(segment.text).length);
+    const content = soundEntry ?? (left > 0 ? firstWritten(segment.tokens, left) : '');
+    left = Math.max(0, left - wordsOf(spokenOf(segment.tokens)).length);
     if (content !== '' || segment.toolCalls.length > 0)
       entries.push({ role: 'assistant', content, toolCalls: segment.toolCalls });
   }
@@ -277,7 +300,7 @@ function commit(d: Draft, speech: Speech, heardWords: number, interrupted: boole
   const data: TurnRecord = {
     turn: speech.turn,
     role: 'agent',
-    text: soundEntry ?? firstWords(textOf(speech), heardWords),
+    text: soundEntry ?? (heardWords > 0 ? writtenUpTo(speech, heardWords) : ''),
     startMs: Math.round(speech.firstAudioAt),
     endMs: Math.round(d.t),
     ...(interrupted ? { interrupted } : {}),
@@ -381,7 +404,10 @@ function onTtsFailed(d: Draft, event: Extract<TtsEvent, { type: 'ttsFailed' }>):
   d.s.speech = { ...speech, pieces, baseByte: written, baseWord: words, ttsFailures: speech.ttsFailures + 1 };
   if (rest === '' && (speech.textDone || speech.pause === 'asked')) {
     if (speech.textDone) endAudio(d, speech);
-    else d.s.speech = { ...d.s.speech, pause: 'over' };
+    else {
+      d.s.speech = { ...d.s.speech, pause: 'over' };
+      d.fx.push({ type: 'playRest', turn: speech.turn });
+    }
     return false;
   }
   if (!retryable || speech.ttsFailures >= 1) return true;

@@ -2,6 +2,8 @@ import type { ChatMessage, ToolCall, ToolSpec } from '../../providers/ports.ts';
 import { builtInToolSpecs } from '../../tools/built-in.ts';
 import type { ToolTerms } from '../../tools/tool.ts';
 import type { SpokenPiece } from '../heard.ts';
+import type { SpeakerState } from '../speaker.ts';
+import { writtenOf, type SpokenToken } from '../spoken-token.ts';
 import { fixedLines, type FixedLines } from '../lines.ts';
 import type { AgentConfig } from '../options.ts';
 import { fillIn, systemPrompt, type PromptFacts } from '../prompt.ts';
@@ -29,7 +31,7 @@ export type AfterSpeech =
 
 /** Text between two tool rounds of one agent turn. */
 export interface Segment {
-  readonly text: string;
+  readonly tokens: readonly SpokenToken[];
   readonly toolCalls: readonly ToolCall[];
 }
 
@@ -47,6 +49,8 @@ export interface Speech {
   readonly firstTokenAt: number | undefined;
   readonly firstAudioAt: number | undefined;
   readonly segments: readonly Segment[];
+  /** Where the model's text stands, and the word that is not whole yet. */
+  readonly speaker: SpeakerState;
   /** The TTS utterance that speaks now, 0 before the first text. */
   readonly utterance: number;
   /** Where in the turn's audio and text that utterance begins (it is not the first one after a TTS failure). */
@@ -145,6 +149,8 @@ export interface DialogueState {
     readonly startedAt: number;
     readonly lastVoicedAt: number;
   };
+  /** What the caller has said of a turn that may go on; only where the recogniser does not end turns. */
+  readonly heldTurn: string;
   /** The caller's running turn once words of it are known. */
   readonly callerTurn: { readonly turn: number; readonly startMs: number } | undefined;
   /** Keys pressed and not yet answered, and when the last of them came. */
@@ -270,6 +276,7 @@ export function createDialogue(
       toneUtterance: 0,
     },
     voice: { active: false, sustained: false, startedAt: 0, lastVoicedAt: 0 },
+    heldTurn: '',
     callerTurn: undefined,
     digits: '',
     digitAt: -Infinity,
@@ -320,9 +327,9 @@ export function greetingOf(s: DialogueState): string {
  */
 export function messagesOf(s: DialogueState): ChatMessage[] {
   const messages: ChatMessage[] = [{ role: 'system', content: systemPrompt(s.config, s.facts) }];
-  const running: HistoryEntry[] = (s.speech?.segments ?? [])
-    .filter((segment) => segment.text.trim() !== '' || segment.toolCalls.length > 0)
-    .map((segment) => ({ role: 'assistant', content: segment.text.trim(), toolCalls: segment.toolCalls }));
+  const running = (s.speech?.segments ?? [])
+    .map(({ tokens, toolCalls }): HistoryEntry => ({ role: 'assistant', content: writtenOf(tokens).trim(), toolCalls }))
+    .filter((entry) => entry.content !== '' || (entry.role === 'assistant' && entry.toolCalls.length > 0));
   for (const entry of [...s.history, ...running]) {
     if (entry.role === 'user') {
       messages.push(entry);

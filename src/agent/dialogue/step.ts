@@ -15,6 +15,7 @@ import {
   afterEntry,
   armIdle,
   closeEars,
+  endHeldTurn,
   flushDigits,
   keepDigit,
   tellKeptDigits,
@@ -107,6 +108,7 @@ function handle(d: Draft, input: DialogueInput): void {
       abortEager(d);
       pauseSpeech(d);
       for (const name of ['keepPaused', 'resume', 'idle'] as const) d.fx.push({ type: 'cancelTimer', name });
+      endHeldTurn(d);
       suspendCollection(d);
       closeEars(d);
       d.s.voice = { ...d.s.voice, active: false, sustained: false };
@@ -308,6 +310,9 @@ function onTimer(d: Draft, name: DialogueTimer): void {
       return;
     case 'endpoint':
       onEndpoint(d);
+      return;
+    case 'turnEnd':
+      endHeldTurn(d);
       return;
     case 'resume':
       // Words may still come out of what was said; their recogniser always answers, and then it is decided.

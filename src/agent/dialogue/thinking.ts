@@ -3,7 +3,9 @@ import type { ToolOutcome } from '../../tools/tool.ts';
 import { speakable } from '../speakable.ts';
 import { act, offeredTools, settleOverdue, settleTool } from './acting.ts';
 import { cancelCollection } from './collect.ts';
-import { beginSpeech, cutSpeech, endText, sayLine, speak, textOf } from './speaking.ts';
+import { SILENT } from '../speaker.ts';
+import { spokenOf } from '../spoken-token.ts';
+import { beginSegment, beginSpeech, cutSpeech, endText, finishWords, sayLine, speak, speakLine } from './speaking.ts';
 import type { WrapUpReason } from './inputs.ts';
 import {
   messagesOf,
@@ -14,6 +16,7 @@ import {
   type RunningTool,
 } from './state.ts';
 import { endWait, isWaiting } from './waiting.ts';
+import { textOf } from './wording.ts';
 
 /** Begins an agent turn that answers the history as it stands. */
 export function reply(d: Draft, askedAt?: number): void {
@@ -43,6 +46,8 @@ export function goOn(d: Draft, askedAt?: number): void {
 }
 
 function generate(d: Draft, options: { readonly attempt: number; readonly eagerFor?: string }): void {
+  // It begins a new text; marks that a failed attempt left behind are not part of it.
+  if (d.s.speech) d.s.speech = { ...d.s.speech, speaker: SILENT };
   d.s.generations += 1;
   d.s.generation = {
     number: d.s.generations,
@@ -130,12 +135,18 @@ function deliver(d: Draft, event: HeldEvent): void {
 
 function finishGeneration(d: Draft, generation: Generation): void {
   d.s.generation = undefined;
+  finishWords(d);
   if (generation.toolCalls.length > 0) {
     onToolCalls(d, generation);
     return;
   }
-  if (d.s.speech && !generation.said) {
-    giveUpTurn(d, generation, { kind: 'malformed', message: 'the model answered nothing', retryable: true });
+  const said = generation.said && spokenOf(d.s.speech?.segments.at(-1)?.tokens ?? []).trim() !== '';
+  if (d.s.speech && !said) {
+    giveUpTurn(
+      d,
+      { ...generation, said },
+      { kind: 'malformed', message: 'the model answered nothing', retryable: true },
+    );
     return;
   }
   endText(d);
@@ -153,16 +164,15 @@ function onToolCalls(d: Draft, { toolCalls }: Generation): void {
       return;
     case 'enough':
       // It was offered no tool and calls one all the same.
-      speak(d, d.s.lines.apology);
+      speakLine(d, d.s.lines.apology);
       endText(d);
   }
 }
 
 /** The model hears of the results and answers in the same turn. */
 function goOnInTurn(d: Draft): void {
-  const { speech } = d.s;
-  if (!speech) return;
-  d.s.speech = { ...speech, segments: [...speech.segments, { text: ' ', toolCalls: [] }] };
+  if (!d.s.speech) return;
+  beginSegment(d);
   generate(d, { attempt: 0 });
 }
 
@@ -172,8 +182,8 @@ function endWithActions(d: Draft): void {
   if (!speech) return;
   if (textOf(speech).trim() === '') {
     // Into the segment of the tool calls: in the history the line comes before their results, as it did at the ear.
-    if (speech.after.some((action) => action.type === 'hangup')) speak(d, d.s.lines.goodbye);
-    else if (speech.after.some((action) => action.type === 'transfer')) speak(d, d.s.lines.transfer);
+    if (speech.after.some((action) => action.type === 'hangup')) speakLine(d, d.s.lines.goodbye);
+    else if (speech.after.some((action) => action.type === 'transfer')) speakLine(d, d.s.lines.transfer);
   }
   endText(d);
 }
@@ -246,7 +256,7 @@ function giveUpTurn(
   d.s.llmFailures += 1;
   if (!failure.retryable || d.s.llmFailures >= 2) giveUpOnModel(d);
   else {
-    speak(d, d.s.lines.apology);
+    speakLine(d, d.s.lines.apology);
     endText(d);
   }
 }

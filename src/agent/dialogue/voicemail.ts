@@ -39,10 +39,10 @@ function fallSilent(d: Draft): void {
   d.s.voicemail = 'waiting';
   dropHello(d);
   interrupt(d);
-  d.s.replyOwed = false;
   d.s.waitingLines = [];
   for (const name of ['idle', 'digits', 'tool', 'filler'] as const) d.fx.push({ type: 'cancelTimer', name });
   if (d.s.phase === 'live') closeEars(d);
+  d.s.replyOwed = false;
 }
 
 function sayMessage(d: Draft): void {

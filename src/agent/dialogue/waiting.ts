@@ -1,4 +1,4 @@
-import { pauseText, speak, textOf } from './speaking.ts';
+import { pauseText, speakLine } from './speaking.ts';
 import type { Draft, Speech } from './state.ts';
 
 /** Silence at the caller's ear, with an answer owed, until a line is said (design, section 5.7). */
@@ -48,8 +48,7 @@ export function onFiller(d: Draft): void {
   }
   d.s.fillers += 1;
   d.s.fillerAt = d.t;
-  const isFirst = textOf(speech).trim() === '';
-  speak(d, isFirst ? line : ` ${line}`);
+  speakLine(d, line);
   pauseText(d);
   beginWait(d);
 }

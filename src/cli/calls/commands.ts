@@ -12,7 +12,7 @@ Examples:
 
 DATABASE_URL and LANDLINE_DATA_DIR say whose calls they are. It works beside a running gateway and without one.`;
 
-/** `landline calls`, `landline calls show` and `landline calls search`. */
+/** `landline calls` (or `calls list`), `landline calls show` and `landline calls search`. */
 export function callsCommands(program: Command, done: (exit: ExitCode) => void): void {
   const calls = program
     .command('calls')
@@ -25,6 +25,12 @@ export function callsCommands(program: Command, done: (exit: ExitCode) => void):
     const { listCalls, showOne } = await import('../calls.ts');
     done(id === undefined ? await listCalls(options, undefined) : await showOne(id, options));
   });
+  filters(calls.command('list').description('the same as "landline calls"')).action(
+    async (_options: unknown, command: Command) => {
+      const { listCalls } = await import('../calls.ts');
+      done(await listCalls(command.optsWithGlobals<CallsOptions>(), undefined));
+    },
+  );
   calls
     .command('show <id>')
     .description('one call: turns with their times, tools, transfers, and the end in plain words')

@@ -1,3 +1,5 @@
+import { tokensOf } from '../../agent/dialogue/wording.ts';
+import { writtenOf } from '../../agent/spoken-token.ts';
 import type { PublishedEvent } from '../../call/ports.ts';
 import type { EmulatedCall } from '../../emulator/telnyx/index.ts';
 import type { Gateway } from '../../server/gateway.ts';
@@ -70,7 +72,7 @@ export class Conversation {
     this.#underruns = session.media.playout.underruns;
     const { speech } = session.dialogue;
     const isHeard = speech?.firstAudioAt !== undefined;
-    const said = isHeard ? `agent    ${speech.segments.map((segment) => segment.text).join('')}` : '';
+    const said = isHeard ? `agent    ${writtenOf(tokensOf(speech))}` : '';
     screen.status(call.sample / 8, this.#partial === '' ? said : `caller   ${this.#partial}`);
   }
 }

@@ -1,5 +1,5 @@
 import type { Config } from '../../config.ts';
-import { ok, problem, type Finding } from './finding.ts';
+import { ok, problem, warning, type Finding } from './finding.ts';
 
 /** Variables that have a check of their own. */
 const CHECKS: Readonly<Record<string, string>> = {
@@ -31,7 +31,12 @@ export function destinationsFinding({ destinations }: Pick<Config, 'destinations
   const limits = `at most ${maxPerDay} legs and about ${maxSpendPerDay} a day`;
   if (allow !== undefined) return ok('destinations', `${allow.join(', ') || 'transferTargets only'}; ${limits}`);
   const detail = `destinations.allow is not set: whoever has an API key may call any country (${limits})`;
-  return problem('destinations', detail, 'List where your calls go in destinations.allow, like ["+1", "+32"]');
+  return warning('destinations', detail, 'List where your calls go in destinations.allow, like ["+1", "+32"]');
+}
+
+/** What the start of this gateway would warn of, beside what has a finding of its own. */
+export function warningFindings({ warnings }: Pick<Config, 'warnings'>): Finding[] {
+  return warnings.filter((line) => !line.startsWith('destinations.allow ')).map((line) => warning('config', line));
 }
 
 /** How the check of a provider's key is called, by its variable. */

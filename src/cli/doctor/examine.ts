@@ -2,7 +2,7 @@ import { loadConfig, type Config, type Env } from '../../config.ts';
 import type { Clock } from '../../core/clock.ts';
 import { LandlineError } from '../../core/errors.ts';
 import { createTelnyxAccount } from '../../telnyx/account.ts';
-import { configFindings, destinationsFinding } from './config-findings.ts';
+import { configFindings, destinationsFinding, warningFindings } from './config-findings.ts';
 import { notChecked, ok, problem, type Finding } from './finding.ts';
 import { providerChecks } from './provider-checks.ts';
 import { publicUrlChecks } from './public-url-checks.ts';
@@ -34,7 +34,7 @@ export async function examine({ env, cwd, clock }: ExamineOptions): Promise<Exam
     const rest = notChecked('everything else', 'first the config must be right');
     return { findings: [node, ...configFindings(error.message), rest], close: () => undefined };
   }
-  const findings = [node, ok('config', config.file ?? 'built-in demo agent')];
+  const findings = [node, ok('config', config.file ?? 'built-in demo agent'), ...warningFindings(config)];
   if (config.mode === 'emulator') {
     const detail = 'TELNYX_API_KEY is not set: this gateway would run against the embedded emulator';
     const key = problem('Telnyx key', detail, 'Set it, and what .env.example lists with it, for live calls');

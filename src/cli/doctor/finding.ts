@@ -1,11 +1,14 @@
 import type { AccountAnswer } from '../../telnyx/account.ts';
 
-/** What one check found. `not checked` is never good news: it says what stood in the way. */
+/**
+ * What one check found. `not checked` is never good news: it says what stood in the way. A `warning` is allowed, and probably
+ * not meant.
+ */
 export interface Finding {
   readonly check: string;
-  readonly status: 'ok' | 'problem' | 'not checked';
+  readonly status: 'ok' | 'warning' | 'problem' | 'not checked';
   readonly detail: string;
-  /** One line: what to do. With every problem. */
+  /** One line: what to do. With every problem; a warning may say it itself. */
   readonly remedy?: string;
   readonly fix?: Fix;
 }
@@ -24,6 +27,10 @@ export function ok(check: string, detail: string): Finding {
 
 export function problem(check: string, detail: string, remedy: string, fix?: Fix): Finding {
   return { check, status: 'problem', detail, remedy, ...(fix ? { fix } : {}) };
+}
+
+export function warning(check: string, detail: string, remedy?: string): Finding {
+  return { check, status: 'warning', detail, ...(remedy === undefined ? {} : { remedy }) };
 }
 
 export function notChecked(check: string, detail: string): Finding {

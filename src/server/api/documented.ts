@@ -29,6 +29,8 @@ export interface ApiAnswer {
 /** What the OpenAPI document says of a route; the schemas by which fastify checks it come from the route itself. */
 export interface ApiDoc {
   readonly tag: keyof typeof TAGS;
+  /** Where the route's own pattern would tell a reader too little. */
+  readonly path?: string;
   readonly summary: string;
   readonly description?: string;
   /** By status. */

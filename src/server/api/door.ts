@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Clock } from '../../core/clock.ts';
 import { LandlineError } from '../../core/errors.ts';
@@ -7,6 +7,8 @@ import { RateLimiter, type ApiRateLimit } from './rate-limit.ts';
 export interface ApiDoorOptions {
   /** Empty: the API is open, which the configuration allows only on a loopback address. */
   readonly apiKeys: readonly string[];
+  /** Of this installation: see {@link fingerprint}. */
+  readonly secret: Uint8Array;
   readonly rateLimit: ApiRateLimit;
   readonly clock: Clock;
 }
@@ -18,14 +20,19 @@ declare module 'fastify' {
   }
 }
 
+/** What proxies and tunnels add; a program of this machine has no reason to. */
+const FORWARDED = [
+  ...(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'] as const),
+  ...(['x-real-ip', 'cf-connecting-ip'] as const),
+];
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
  * Who may come in to the routes of this instance. With keys: who has one, as often as the rate limit allows. Without:
  * programs of this machine, and no page that somebody else's site has put into a browser here.
  */
-export function addApiDoor(app: FastifyInstance, { apiKeys, rateLimit, clock }: ApiDoorOptions): void {
-  const keys = apiKeys.map((key) => ({ digest: digest(key), caller: `api:${fingerprint(key)}` }));
+export function addApiDoor(app: FastifyInstance, { apiKeys, secret, rateLimit, clock }: ApiDoorOptions): void {
+  const keys = apiKeys.map((key) => ({ digest: digest(key), caller: `api:${fingerprint(key, secret)}` }));
   const limiter = new RateLimiter(rateLimit, clock);
   app.decorateRequest('caller', 'api');
 
@@ -55,15 +62,19 @@ export function addApiDoor(app: FastifyInstance, { apiKeys, rateLimit, clock }: 
   });
 }
 
-/** Short, the same after a restart, and of no use to who reads it in a journal. */
-export function fingerprint(key: string): string {
-  return createHash('sha256').update('landline api key\n').update(key).digest('hex').slice(0, 8);
+/**
+ * Short, the same after a restart, and of no use to who reads it in a journal: without the installation's secret nobody can
+ * try keys until one has it.
+ */
+export function fingerprint(key: string, secret: Uint8Array): string {
+  return createHmac('sha256', secret).update('landline api key\n').update(key).digest('hex').slice(0, 8);
 }
 
 /**
  * An open API trusts who can reach its loopback address, and so would trust a foreign page in a browser of this machine:
  * one whose name was made to resolve to 127.0.0.1 (its Host gives it away), or one that just posts (its Origin does). A
- * tunnel to this port is refused alike: what the world can reach needs a key.
+ * tunnel or a proxy to this port is refused alike, by the Host of the world or by what it adds: what the world can reach
+ * needs a key.
  */
 function refuseStrangers({ headers }: FastifyRequest): void {
   const { host = '', origin } = headers;
@@ -72,6 +83,12 @@ function refuseStrangers({ headers }: FastifyRequest): void {
     throw new LandlineError(
       'origin_not_allowed',
       `without LANDLINE_API_KEY the API answers on a loopback address only, not as "${host.slice(0, 100)}"`,
+    );
+  }
+  if (FORWARDED.some((name) => headers[name] !== undefined)) {
+    throw new LandlineError(
+      'origin_not_allowed',
+      'without LANDLINE_API_KEY the API answers programs of this machine only, and this request came through a proxy',
     );
   }
   if (origin !== undefined && URL.parse(origin)?.host !== host) {

@@ -72,7 +72,7 @@ export function openApi(
     const doc = route.config?.api;
     // HEAD is GET without the body, everywhere.
     if (!doc || route.method === 'HEAD') continue;
-    const path = route.url.replace(/:(\w+)/g, '{$1}');
+    const path = doc.path ?? route.url.replace(/:(\w+)/g, '{$1}');
     const { params, querystring, body } = (route.schema ?? {}) as Partial<Record<string, z.ZodType>>;
     const query = querystring ?? doc.query;
     const parameters = [
