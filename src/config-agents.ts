@@ -46,7 +46,6 @@ export interface AgentContext {
 const NOT_YET: Readonly<Record<string, string>> = {
   speech: 'cannot be used: speech-to-speech is not supported yet; use stt, llm and tts',
   limits: 'is not supported yet; remove it',
-  prices: 'is not supported yet; remove it',
 };
 
 const BLOCK_KEYS = ['stt', 'llm', 'tts'] as const;

@@ -5,6 +5,7 @@ import type { BuiltInToolName } from './tools/built-in.ts';
 import type { CodeTool } from './tools/define-tool.ts';
 import type { HttpToolInput, McpInput } from './tools/options.ts';
 import type { TransferTerms } from './agent/dialogue/inputs.ts';
+import type { Prices } from './agent/price-options.ts';
 import type { SummaryInput } from './agent/summary-options.ts';
 import type { DestinationOptions } from './call/destination-options.ts';
 import { standingRefusal } from './call/destinations.ts';
@@ -69,7 +70,10 @@ export type ScheduleInput = Pick<Schedule, 'timezone' | 'open' | 'afterHours'> &
 export interface AgentInput
   extends
     Partial<
-      Omit<AgentConfig, 'consent' | 'endpointing' | 'idle' | 'summary' | 'tools' | 'transferTargets' | 'transferTerms'>
+      Omit<
+        AgentConfig,
+        'consent' | 'endpointing' | 'idle' | 'prices' | 'summary' | 'tools' | 'transferTargets' | 'transferTerms'
+      >
     >,
     Omit<ProviderBlocks, 'summaryLlm'> {
   /** Built-in tools by name, tools in code ({@link defineTool}), HTTP tools and MCP servers. */
@@ -80,6 +84,7 @@ export interface AgentInput
   readonly consent?: string | { readonly line?: string; readonly beep?: boolean };
   readonly endpointing?: Partial<AgentConfig['endpointing']>;
   readonly idle?: Partial<AgentConfig['idle']>;
+  readonly prices?: Partial<Prices>;
   /** `true`, or how; its `model` is a block like `llm`, which is the default. */
   readonly summary?: boolean | (SummaryInput & { readonly model?: LlmBlock });
 }

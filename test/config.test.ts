@@ -425,7 +425,7 @@ describe('a wrong config', () => {
       ],
     ],
     ...['livekit'].map((key) => [key, { ...contract, [key]: {} }, [`${key} is not supported yet; remove it`]] as const),
-    ...['limits', 'prices'].map(
+    ...['limits'].map(
       (key) => [key, withAgent({ [key]: '1' }), [`agents.reception.${key} is not supported yet; remove it`]] as const,
     ),
     [

@@ -4,6 +4,7 @@ import type { TransferTerms } from './dialogue/inputs.ts';
 import { transferMode, transferTerms } from './transfer-terms.ts';
 import { endpointingOptions, type EndpointingOptions } from './endpointing-options.ts';
 import { pronunciationOptions, type PronunciationOptions } from './pronunciation-options.ts';
+import { priceOptions, type Prices } from './price-options.ts';
 import { summaryOptions, type SummaryOptions } from './summary-options.ts';
 
 /** One agent of the config file without its provider blocks, defaults filled in (contract, section 3). */
@@ -52,6 +53,8 @@ export interface AgentConfig {
   readonly maxDurationSeconds: number | undefined;
   /** What is made of the conversation once it is over; undefined: nothing. */
   readonly summary: SummaryOptions | undefined;
+  /** For the cost in the call's record. */
+  readonly prices: Prices | undefined;
 }
 
 /** What a caller hears before anything is recorded: the line, then the beep; at least one of them. */
@@ -109,6 +112,7 @@ export const agentShape: { readonly [K in keyof AgentConfig]: z.ZodType<AgentCon
     .default({ afterSeconds: 8, reprompts: 2 }),
   maxDurationSeconds: z.number().min(5).max(14_400).optional(),
   summary: summaryOptions,
+  prices: priceOptions,
 };
 
 export const agentOptions: z.ZodType<AgentConfig> = z.strictObject(agentShape);

@@ -1,3 +1,4 @@
+import type { Prices } from '../agent/price-options.ts';
 import type { BriefingInput } from '../agent/briefing/state.ts';
 import type { DialogueInput } from '../agent/dialogue/inputs.ts';
 import { isoTime } from '../core/clock.ts';
@@ -115,8 +116,10 @@ export class Chronicle {
     this.#lines.tell(event);
   }
 
-  end(reason: string, t: number): void {
+  /** @param prices of the time of the call: what it cost does not change with them. */
+  end(reason: string, t: number, prices: Prices | undefined): void {
     this.#ports.observer?.ended(t);
-    this.#ports.journal.close({ k: 'end', s: ++this.#seq, t, d: { type: 'end', reason } });
+    const d = { type: 'end', reason, ...(prices ? { prices } : {}) };
+    this.#ports.journal.close({ k: 'end', s: ++this.#seq, t, d });
   }
 }

@@ -1,3 +1,4 @@
+import type { AgentConfig } from '../agent/options.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Chronicle } from './chronicle.ts';
@@ -13,7 +14,7 @@ import type { ToolDesk } from './tool-desk.ts';
 import type { Timed } from './wheel.ts';
 
 export interface ClosingOptions {
-  readonly session: Timed & { readonly callId: string };
+  readonly session: Timed & { readonly callId: string; readonly config: Pick<AgentConfig, 'prices'> };
   readonly ports: Pick<CallPorts, 'dials' | 'finished' | 'wheel'>;
   readonly log: Log;
   readonly door: Door;
@@ -38,7 +39,7 @@ export class Closing {
   finish(reason: NonNullable<CallState['endReason']>, t: number): void {
     const { chronicle, ports, session } = this.#options;
     this.letGo(1000, 'call ended', t);
-    this.#attempt(() => chronicle.end(reason, t));
+    this.#attempt(() => chronicle.end(reason, t, session.config.prices));
     this.#attempt(() => ports.dials.leave(session.callId));
     this.#attempt(() => ports.finished());
   }

@@ -12,11 +12,11 @@ export interface ConsultationOptions extends Pick<PartyOptions, 'outbound' | 'la
   readonly timers: TimerHeap;
   readonly log: Log;
   /** The session, as a party on this leg sees it. */
-  hostOf(leg: LegName): PartyHost;
+  readonly hostOf: (leg: LegName) => PartyHost;
   /** An input of the call; only inside the door. */
-  take(input: CallInput): void;
+  readonly take: (input: CallInput) => void;
   /** An input of the talk with the target, journaled already. */
-  step(leg: LegName, input: BriefingInput, t: number): void;
+  readonly step: (leg: LegName, input: BriefingInput, t: number) => void;
 }
 
 /** The talk with a transfer's target, on its own leg: audio and providers of its own, nothing of which is recorded. */

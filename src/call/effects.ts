@@ -21,11 +21,11 @@ export interface EffectsOptions {
   readonly consultation: Consultation;
   /** The far party of the conversation. */
   readonly party: Party;
-  dialogue(): DialogueState;
-  partyOf(leg: LegName): Party | undefined;
-  post(input: CallInput): void;
+  readonly dialogue: () => DialogueState;
+  readonly partyOf: (leg: LegName) => Party | undefined;
+  readonly post: (input: CallInput) => void;
   /** The last effect of a call was met. */
-  finish(): void;
+  readonly finish: () => void;
 }
 
 /** Starts the effects of one call: each is journaled, then given to whom it concerns. Outcomes are later inputs. */

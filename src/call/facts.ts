@@ -159,7 +159,7 @@ function onInput(f: Draft, leg: string | undefined, d: Readonly<Record<string, u
   }
   if (d['type'] === 'dial') onDialInput(f, d as unknown as DialInput);
   if (d['type'] === 'commandDone') named(f, leg, objectOf(objectOf(d['outcome'])['leg']));
-  if (d['type'] === 'legFound') named(f, leg, objectOf(objectOf(d['search'])['leg']));
+  if (d['type'] === 'legFound') found(f, leg as LegName, objectOf(objectOf(d['search'])['leg']));
   if (d['type'] === 'webhook') named(f, leg, objectOf(d['event']));
   // Audio only starts on a call that was answered, whatever became of the webhook.
   if (d['type'] === 'mediaStarted') answered(f, leg);
@@ -237,6 +237,21 @@ function named(f: Draft, leg: string, ids: Readonly<Record<string, unknown>>): v
   if (known?.callControlId !== '' || callControlId === '') return;
   const phase = known.phase === 'dialing' ? 'ringing' : known.phase;
   change(f, leg, { callControlId, callLegId: text('callLegId'), callSessionId: text('callSessionId'), phase });
+}
+
+/** Telnyx was asked for a leg, and has it. Of a blind transfer's target that may be the first that is heard. */
+function found(f: Draft, leg: LegName, ids: Readonly<Record<string, unknown>>): void {
+  if (typeof ids['callControlId'] !== 'string') return;
+  if (!f.legs[leg] && isTarget(leg) && f.transfer && !f.transfer.attended) {
+    f.legs = {
+      ...f.legs,
+      [leg]: {
+        ...{ name: leg, phase: 'answered', callControlId: '', callLegId: undefined, callSessionId: undefined },
+        ...{ answered: true, epoch: 0, socket: 'none', restores: 0, restoresTotal: 0 },
+      },
+    };
+  }
+  named(f, leg, ids);
 }
 
 /** An attended transfer: its target has a leg of its own from here on. */

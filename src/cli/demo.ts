@@ -1,4 +1,5 @@
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { writeWav } from '../audio/wav.ts';
@@ -168,6 +169,12 @@ async function keepRecords(
 function summarise(screen: Screen, checks: readonly ReportCheck[], out: string): boolean {
   screen.line();
   for (const { passed, name, detail } of checks) screen.verdict(passed, name, detail);
+  const [load = 0] = loadavg();
+  const processors = availableParallelism();
+  if (checks.some(({ passed }) => !passed) && load > processors) {
+    screen.line(`  Sound has to keep time, and this machine is busy (load ${load.toFixed(1)} on ${processors} processors): try again when`);
+    screen.line('  it is quieter.');
+  }
   screen.line();
   screen.line(`  recording  ${join(out, WAV)}  (caller left, agent as heard right)`);
   screen.line(`  journal    ${join(out, JOURNAL)}`);

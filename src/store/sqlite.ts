@@ -96,9 +96,11 @@ function mergeWords(db: Kysely<Tables>, pages: number): Promise<boolean> {
 }
 
 function openDatabase(path: string): DatabaseSync {
-  mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE });
-  // SQLite gives the files beside it (-wal, -shm) the mode of this one.
-  closeSync(openSync(path, 'a', FILE_MODE));
+  if (path !== ':memory:') {
+    mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE });
+    // SQLite gives the files beside it (-wal, -shm) the mode of this one.
+    closeSync(openSync(path, 'a', FILE_MODE));
+  }
   const database = new DatabaseSync(path, { timeout: BUSY_MS, enableForeignKeyConstraints: true });
   try {
     // NORMAL with WAL: a killed process loses nothing; a power cut may lose the last second, which the journals still have.

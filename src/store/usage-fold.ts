@@ -1,7 +1,8 @@
+import { priceOptions, type Prices } from '../agent/price-options.ts';
 import type { JournalRecord } from '../journal/format.ts';
 import { objectOf } from '../telnyx/json-fields.ts';
 
-/** What a call used of its providers, in the units they charge by. Prices are not known here. */
+/** What a call used of its providers, in the units they charge by, and what that cost where the agent has prices. */
 export interface CallUsage {
   /** Caller audio that reached a recogniser, seconds. */
   readonly stt: { readonly seconds: number };
@@ -16,6 +17,15 @@ export interface CallUsage {
   readonly tts: { readonly characters: number };
   /** Seconds from answer to end: of each leg, and of all together. */
   readonly carrier: { readonly seconds: number; readonly legs: Readonly<Record<string, number>> };
+  /** In `currency`, rounded to a millionth, by the prices of the time of the call; `uncounted` tokens are not in it. */
+  readonly cost?: {
+    readonly currency: string;
+    readonly stt: number;
+    readonly llm: number;
+    readonly tts: number;
+    readonly carrier: number;
+    readonly total: number;
+  };
 }
 
 /** Adds up what one journal says about usage, record by record. */
@@ -29,6 +39,7 @@ export class UsageFold {
   #promptTokens = 0;
   #completionTokens = 0;
   #characters = 0;
+  #prices: Prices | undefined;
 
   add(record: JournalRecord): void {
     if (record.k === 'head') {
@@ -41,11 +52,12 @@ export class UsageFold {
     this.#t += ms;
     if (record.k === 'in') this.#input(record.d);
     if (record.k === 'fx') this.#effect(record.d);
+    if (record.k === 'end') this.#prices = priceOptions.safeParse(record.d['prices']).data;
   }
 
   /** @param legSeconds seconds from answer to end, by leg. */
   usage(legSeconds: Readonly<Record<string, number>>): CallUsage {
-    return {
+    const used = {
       stt: { seconds: tenth(this.#sttMs / 1000) },
       llm: {
         requests: this.#requests,
@@ -56,6 +68,7 @@ export class UsageFold {
       tts: { characters: this.#characters },
       carrier: { seconds: tenth(Object.values(legSeconds).reduce((sum, s) => sum + s, 0)), legs: legSeconds },
     };
+    return this.#prices ? { ...used, cost: costOf(used, this.#prices) } : used;
   }
 
   #input(d: Readonly<Record<string, unknown>>): void {
@@ -101,6 +114,25 @@ export class UsageFold {
       default:
     }
   }
+}
+
+function costOf({ stt, llm, tts, carrier }: CallUsage, prices: Prices): NonNullable<CallUsage['cost']> {
+  const parts = {
+    stt: millionth((stt.seconds / 60) * prices.sttPerMinute),
+    llm: millionth(
+      (llm.promptTokens * prices.llmPerMillionPromptTokens +
+        llm.completionTokens * prices.llmPerMillionCompletionTokens) /
+        1e6,
+    ),
+    tts: millionth((tts.characters * prices.ttsPerMillionCharacters) / 1e6),
+    carrier: millionth((carrier.seconds / 60) * prices.carrierPerMinute),
+  };
+  const total = millionth(parts.stt + parts.llm + parts.tts + parts.carrier);
+  return { currency: prices.currency, ...parts, total };
+}
+
+function millionth(amount: number): number {
+  return Math.round(amount * 1e6) / 1e6;
 }
 
 /** Of seconds: no invoice is finer. */

@@ -97,7 +97,8 @@ export function createTelnyxApi(options: TelnyxApiOptions): TelnyxApi & {
         return await listActiveCalls(telnyx, connectionId);
       } catch (thrown) {
         const reason = thrown instanceof LandlineError ? thrown.message : describe(readFailure(thrown));
-        log.warn({ connectionId, reason }, 'telnyx could not be asked for the active calls');
+        // Whoever closed it does not wait for the answer.
+        if (!closed) log.warn({ connectionId, reason }, 'telnyx could not be asked for the active calls');
         return undefined;
       }
     },

@@ -4,6 +4,8 @@ import { recoverCall } from '../../src/call/recovery.ts';
 import { silentLog } from '../../src/core/log.ts';
 import type { CommandOutcome } from '../../src/telnyx/commands.ts';
 import { createTrackParser } from '../../src/journal/tracks.ts';
+import { legState } from '../../src/call/telnyx-command.ts';
+import { outboundWorld, pickUp, place, tell, unreached } from './outbound-world.ts';
 import { createWorld, endReason, GONE, OK, REFUSED, talking, voice, type World } from './harness.ts';
 
 /** One way to end: brings a call there and to its end. */
@@ -50,6 +52,43 @@ function pair(): World {
   world.webhook('call.bridged', TARGET);
   world.webhook('call.bridged');
   world.clock.advance(10);
+  return world;
+}
+
+/** An attended transfer whose target rings, or is asked. */
+function consulting(isAsked: boolean): World {
+  const world = talking();
+  const action = { type: 'transfer', target: 'sales', to: '+15105550200', mode: 'attended', announce: 'x' } as const;
+  world.session().post({ type: 'control', action, by: 'api' });
+  world.clock.advance(40);
+  const clientState = legState(world.session().callId, 'target1');
+  world.webhook('call.initiated', { ...TARGET, clientState, direction: 'outgoing' });
+  if (!isAsked) return world;
+  world.webhook('call.answered', TARGET);
+  world.connect();
+  world.clock.advance(9_000);
+  return world;
+}
+
+function holding(): World {
+  const world = talking();
+  world.session().post({ type: 'control', action: { type: 'hold', music: true }, by: 'api' });
+  world.clock.advance(2000);
+  return world;
+}
+
+function ringingOut(): World {
+  const world = outboundWorld();
+  place(world);
+  world.clock.advance(10);
+  tell(world, 'call.initiated');
+  return world;
+}
+
+/** A call out that is not taken. */
+function callee(cause: string, sipCode: string): World {
+  const world = ringingOut();
+  unreached(world, cause, sipCode);
   return world;
 }
 
@@ -449,6 +488,97 @@ const WAYS: readonly Way[] = [
       return hangupWebhooks(world, 'caller');
     },
   ],
+  [
+    'the caller leaves while the target of an attended transfer rings',
+    () => {
+      const world = consulting(false);
+      hangupWebhooks(world, 'caller');
+      world.clock.advance(10);
+      return hangupWebhooks(world, 'target');
+    },
+  ],
+  [
+    'the caller leaves while the target is asked',
+    () => {
+      const world = consulting(true);
+      hangupWebhooks(world, 'caller');
+      world.clock.advance(10);
+      return hangupWebhooks(world, 'target');
+    },
+  ],
+  [
+    'the target that is asked says no, and the caller leaves later',
+    () => {
+      const world = consulting(true);
+      world.webhook('call.dtmf.received', { ...TARGET, digit: '2' });
+      world.clock.advance(10);
+      hangupWebhooks(world, 'target');
+      world.clock.advance(2000);
+      return hangupWebhooks(world, 'caller');
+    },
+  ],
+  [
+    'the API hangs up while the target is asked',
+    () => {
+      const world = consulting(true);
+      world.session().post({ type: 'control', action: { type: 'hangup' }, by: 'api' });
+      world.clock.advance(10);
+      return hangupWebhooks(world, 'target', 'caller');
+    },
+  ],
+  [
+    'we have put caller and target together, and Telnyx says that both have left',
+    () => {
+      const world = consulting(true);
+      world.webhook('call.dtmf.received', { ...TARGET, digit: '1' });
+      world.clock.advance(10);
+      world.webhook('call.bridged', TARGET);
+      world.clock.advance(10);
+      return hangupWebhooks(world, 'target', 'caller');
+    },
+  ],
+  ['the caller hangs up on hold', () => hangupWebhooks(holding(), 'caller')],
+  [
+    'the API hangs up on hold',
+    () => {
+      const world = holding();
+      world.session().post({ type: 'control', action: { type: 'hangup' }, by: 'api' });
+      world.clock.advance(10);
+      return hangupWebhooks(world, 'caller');
+    },
+  ],
+  ['a call out: they are busy', () => callee('user_busy', '486')],
+  ['a call out: they do not answer', () => callee('timeout', '480')],
+  [
+    'a call out: Telnyx refuses to dial',
+    () => {
+      const world = outboundWorld();
+      world.telnyx.answers = () => REFUSED;
+      place(world);
+      world.clock.advance(10);
+      return world;
+    },
+  ],
+  [
+    'a call out: the API hangs up while it rings',
+    () => {
+      const world = ringingOut();
+      world.session().post({ type: 'control', action: { type: 'hangup' }, by: 'api' });
+      world.clock.advance(10);
+      tell(world, 'call.hangup', { cause: 'originator_cancel', source: 'caller', sipCode: '487' });
+      return world;
+    },
+  ],
+  [
+    'a call out: they hang up',
+    () => {
+      const world = ringingOut();
+      pickUp(world);
+      world.clock.advance(2000);
+      tell(world, 'call.hangup');
+      return world;
+    },
+  ],
   ['the process is killed, and the caller has left meanwhile', () => takenOver(speaking(), false)],
   [
     'the process is killed, and the next one goes on',
@@ -477,6 +607,8 @@ function rowOf(name: string, world: World): string {
     hangups(id) > 1 ? `us, ${hangups(id)} times` : hangups(id) === 1 ? 'us' : was ? 'Telnyx' : '–';
   const target =
     world.records.some((record) => 'leg' in record && record.leg === 'target1') || hangups('cc-target') > 0;
+  const isOut = world.telnyx.count('dial') > 0 && world.telnyx.count('answer') === 0;
+  const isRefused = isOut && endReason(world) === 'error';
   const closes = world.phones.map((phone) => (phone.closed?.code === 1006 ? 'Telnyx' : `us, ${phone.closed?.code}`));
   const last = world.tts.texts.at(-1) ?? '';
   const goodbye = world.telnyx.count('speak') > 0 ? 'Telnyx speaks' : /bye/i.test(last) ? last : '–';
@@ -484,7 +616,7 @@ function rowOf(name: string, world: World): string {
     name,
     `\`${endReason(world)}\``,
     goodbye,
-    ordered('cc-caller', true),
+    isOut ? ordered('cc-callee', !isRefused) : ordered('cc-caller', true),
     ordered('cc-target', target),
     closes.at(-1) ?? '–',
   ];

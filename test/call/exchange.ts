@@ -107,16 +107,16 @@ export class Exchange {
     if (!leg?.up) return;
     leg.up = false;
     if (leg.phone) this.#drop(leg, leg.phone);
-    this.#tell(leg, 'call.hangup', { cause, source: 'caller', sipCode: '200' } as Partial<TelnyxEvent>);
+    this.#tell(leg, 'call.hangup', { cause, source: 'caller', sipCode: '200' });
   }
 
   presses(leg: ExchangeLeg | undefined, digit: string): void {
-    if (leg?.up === true && leg.answered) this.#tell(leg, 'call.dtmf.received', { digit } as Partial<TelnyxEvent>);
+    if (leg?.up === true && leg.answered) this.#tell(leg, 'call.dtmf.received', { digit });
   }
 
   isMachine(leg: ExchangeLeg | undefined): void {
     if (leg?.by !== 'dial' || !leg.up || !leg.answered) return;
-    this.#tell(leg, 'call.machine.detection.ended', { result: 'machine', premium: false } as Partial<TelnyxEvent>);
+    this.#tell(leg, 'call.machine.detection.ended', { result: 'machine', premium: false });
   }
 
   loses(leg: ExchangeLeg | undefined): void {
@@ -144,7 +144,7 @@ export class Exchange {
       ...{ hangupsAfterEnd: 0, chunk: 0 },
     };
     this.legs.push(leg);
-    this.#tell(leg, 'call.initiated', by === 'caller' ? {} : ({ direction: 'outgoing' } as Partial<TelnyxEvent>));
+    this.#tell(leg, 'call.initiated', by === 'caller' ? {} : ({ direction: 'outgoing' }));
     return leg;
   }
 
@@ -302,7 +302,7 @@ export class Exchange {
         this.leaves(leg);
         return OK;
       case 'speak':
-        if (leg) this.#tell(leg, 'call.speak.ended', { status: 'completed' } as Partial<TelnyxEvent>);
+        if (leg) this.#tell(leg, 'call.speak.ended', { status: 'completed' });
         return OK;
       default:
         return OK;

@@ -50,10 +50,10 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
     weight: 5,
     arbitrary: fc
       .constantFrom('picks up', 'picks up', 'accepts', 'is busy', 'leaves', 'declines', 'is a machine', 'is lost')
-      .map((target) => ({ target }) as Deed),
+      .map((target) => ({ target })),
   },
-  { weight: 1, arbitrary: fc.constantFrom('leaves', 'presses', 'is lost').map((caller) => ({ caller }) as Deed) },
-  { weight: 1, arbitrary: fc.constantFrom('is killed', 'is killed', 'drains').map((gateway) => ({ gateway }) as Deed) },
+  { weight: 1, arbitrary: fc.constantFrom('leaves', 'presses', 'is lost').map((caller) => ({ caller })) },
+  { weight: 1, arbitrary: fc.constantFrom('is killed', 'is killed', 'drains').map((gateway) => ({ gateway })) },
 );
 const ATTENDED: readonly Deed[] = [
   { waits: 600 },
@@ -239,7 +239,7 @@ class Run {
   /** The process is gone; the next one finds the journal. */
   async #killed(): Promise<void> {
     const old = this.world;
-    const [callId = '', seed = ''] = [...old.seeds].at(-1) ?? this.#name;
+    const [callId, seed] = [...old.seeds].at(-1) ?? this.#name;
     this.#name = [callId, seed];
     const kept = this.#before.length;
     this.#before.push(...old.records);

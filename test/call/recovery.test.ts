@@ -5,7 +5,7 @@ import { recoverCall, type Recovered } from '../../src/call/recovery.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { encodeRecord, parseRecord, type JournalRecord } from '../../src/journal/format.ts';
 import type { Journal } from '../../src/journal/reader.ts';
-import { endReason, type World } from './harness.ts';
+import { endReason, talking, type World } from './harness.ts';
 import { Truth, type Step, type TruthSnapshot } from './truth.ts';
 
 /** A first life of a call, with the state of the world at every record. */
@@ -286,6 +286,19 @@ describe('a takeover', () => {
     ]);
     await truth.end('decided');
     expect(endReason(world)).toBe('crash_recovered');
+  });
+
+  it('knows a target that Telnyx only told of when it was asked', async () => {
+    const world = talking();
+    const leg = { callControlId: 'cc-target', callLegId: 'leg-target', callSessionId: 'session-1', clientState: '' };
+    world.telnyx.found = () => ({ known: true, leg });
+    const action = { type: 'transfer', target: 'sales', to: '+15105550200' } as const;
+    world.session().post({ type: 'control', action, by: 'test' });
+    world.run(42_000);
+    await world.settle();
+
+    expect(world.session().state.legs['target1']).toMatchObject({ phase: 'bridged', callControlId: 'cc-target' });
+    expect(foldFacts(world.records).legs['target1']).toMatchObject({ phase: 'bridged', callControlId: 'cc-target' });
   });
 
   it('of a call whose caller and target have both left asks nothing more of them', async () => {

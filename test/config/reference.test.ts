@@ -73,10 +73,10 @@ describe('docs/configuration.md has exactly the keys that a config may have', ()
 
   it('in an agent', async () => {
     // What the object form of transferTargets becomes, and what is not supported yet.
-    const left = ['transferTerms', 'speech', 'limits', 'prices'];
+    const left = ['transferTerms', 'speech', 'limits'];
 
     expect(own('An agent').sort()).toEqual(without(await known(agent(UNKNOWN)), ...left).sort());
-    for (const key of ['endpointing', 'idle', 'consent']) {
+    for (const key of ['endpointing', 'idle', 'consent', 'prices']) {
       expect(below('An agent', `${key}.`).sort()).toEqual((await known(agent({ [key]: UNKNOWN }))).sort());
     }
     // The model is read with the other provider blocks.

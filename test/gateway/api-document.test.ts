@@ -45,10 +45,9 @@ function routesOf(tree: readonly string[]): string[] {
     const [, indent = '', part = '', methods] = match;
     const depth = indent.length / 4;
     folders.splice(depth, folders.length, part);
-    const path = folders
-      .join('')
-      .replace(/:(\w+)/g, '{$1}')
-      .replace(/^\/recordings\/\*$/, '/recordings/{token}');
+    const shown = folders.join('').replace(/:(\w+)/g, '{$1}');
+    // Of `/recordings/*` the tree shows no more than this.
+    const path = shown === '*' ? '/recordings/{token}' : shown;
     return (methods?.split(', ') ?? []).map((method) => `${method} ${path}`);
   });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { JournalRecord } from '../../src/journal/format.ts';
+import type { JournalData, JournalRecord } from '../../src/journal/format.ts';
 import { foldCall, type CallFold } from '../../src/store/call-fold.ts';
+import { UsageFold } from '../../src/store/usage-fold.ts';
 import { head, LIVES } from './journals.ts';
 
 const T0 = Date.UTC(2026, 0, 5, 9, 0, 0);
@@ -72,6 +73,24 @@ describe('a call as the store keeps it', () => {
         carrier: { seconds: 16.6, legs: { caller: 11.6, target1: 5 } },
       },
     });
+  });
+
+  it('has what it cost, by the prices that its last record holds', () => {
+    const prices = { currency: 'EUR', sttPerMinute: 0.6, carrierPerMinute: 0.06, ttsPerMillionCharacters: 30 };
+    const usage = (d: JournalData): unknown => {
+      const fold = new UsageFold();
+      fold.add({ k: 'in', s: 1, t: 0, leg: 'caller', d: { type: 'mediaStarted' } });
+      fold.add({ k: 'fx', s: 2, t: 0, d: { type: 'sttOpen' } });
+      fold.add({ k: 'fx', s: 3, t: 1000, d: { type: 'ttsEnd', characters: 1000 } });
+      fold.add({ k: 'end', s: 4, t: 6000, d });
+      return fold.usage({ caller: 30, target1: 30 }).cost;
+    };
+
+    expect(usage({ type: 'end', reason: 'caller_hangup', prices })).toEqual({
+      ...{ currency: 'EUR', stt: 0.06, llm: 0, tts: 0.03, carrier: 0.06, total: 0.15 },
+    });
+    expect(usage({ type: 'end', reason: 'caller_hangup' })).toBeUndefined();
+    expect(usage({ type: 'end', reason: 'caller_hangup', prices: { sttPerMinute: 'much' } })).toBeUndefined();
   });
 
   it('has control actions, and who did them', () => {

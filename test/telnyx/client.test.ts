@@ -555,6 +555,13 @@ describe('active calls', () => {
     expect(stub.requests.length).toBe(3);
     expect(lines.length).toBe(2);
   });
+
+  it('are not known, and nobody is warned, when the client was closed before the answer', async () => {
+    handle = () => api.close();
+
+    expect(await api.activeCalls('1')).toBe(undefined);
+    expect(lines).toEqual([]);
+  });
 });
 
 describe('the configuration', () => {

@@ -111,7 +111,13 @@ function usageLine(usage: Readonly<Record<string, unknown>>): string {
     `${of('llm', 'promptTokens')} + ${of('llm', 'completionTokens')} tokens in ${of('llm', 'requests')} requests`,
     `${of('tts', 'characters')} characters spoken`,
     `${of('carrier', 'seconds')} s of telephone`,
+    ...(usage['cost'] === undefined ? [] : [`cost ${of('cost', 'total')} ${textOf(usage['cost'], 'currency')}`]),
   ].join(', ');
+}
+
+function textOf(part: unknown, key: string): string {
+  const value = typeof part === 'object' && part !== null ? (part as Record<string, unknown>)[key] : undefined;
+  return typeof value === 'string' ? value : '';
 }
 
 function fact(screen: Screen, name: string, text: string): void {

@@ -82,7 +82,9 @@ export const callSchema: z.ZodType<CallView> = z
     usage: z
       .record(text, z.unknown())
       .nullable()
-      .describe('seconds of speech, tokens, characters and carrier seconds; null until the call has ended'),
+      .describe(
+        'seconds of speech, tokens, characters and carrier seconds, and their cost where the agent has prices; null until the call has ended',
+      ),
     summary: callSummarySchema.exactOptional(),
     legs: z.array(legSchema).readonly().exactOptional().describe('of one call; lists leave them out'),
   })
