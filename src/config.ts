@@ -186,7 +186,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const environment = readEnvironment(env, complain);
   const mode = variable(env, 'TELNYX_API_KEY') === undefined ? 'emulator' : 'live';
   const host = environment.host ?? (variable(env, 'PUBLIC_URL') === undefined ? '127.0.0.1' : '0.0.0.0');
-  checkServing(mode, host, environment, env, complain);
+  checkServing(mode, host, environment, env, complain, warn);
 
   const file =
     options.config === undefined
@@ -285,6 +285,7 @@ function checkServing(
   environment: Environment,
   env: Env,
   complain: Complain,
+  warn: Complain,
 ): void {
   const isSet = (name: string): boolean => variable(env, name) !== undefined;
   if (mode === 'live') {
@@ -294,6 +295,12 @@ function checkServing(
     if (!isSet('TELNYX_PUBLIC_KEY')) {
       complain('TELNYX_PUBLIC_KEY', 'is missing: copy it from the Telnyx portal (Keys & credentials, Public key)');
     }
+  }
+  if (mode === 'live' && isLoopback(host) && !isSet('LANDLINE_API_KEY')) {
+    warn(
+      'LANDLINE_API_KEY',
+      'is not set: whoever reaches this machine, also through its proxy, may use the control API; let the proxy pass /webhooks/telnyx and /media/ only, or set a key',
+    );
   }
   if (!isLoopback(host) && environment.apiKeys.length === 0 && !isSet('LANDLINE_API_KEY')) {
     const why = environment.host === undefined ? `PUBLIC_URL makes HOST ${host}` : `HOST is ${host}`;

@@ -21,6 +21,8 @@ export interface DialerOptions {
   };
   /** Is this number one of the Telnyx account's? Undefined: it could not be asked. */
   readonly ownsNumber: (number: string) => Promise<boolean | undefined>;
+  /** Numbers that the operator wrote down himself: the ones set by API could be anybody's. */
+  readonly configured: readonly string[];
 }
 
 const RING_SECONDS = 30;
@@ -119,18 +121,18 @@ export class Dialer {
 
   /** A number that is not ours would be refused by Telnyx, or show somebody else's. */
   async #needCallerId(from: string): Promise<void> {
-    const { telnyx, routing, ownsNumber } = this.#options;
-    if (from === telnyx.fromNumber || Object.hasOwn(routing.numbers, from)) return;
+    const { telnyx, configured, ownsNumber } = this.#options;
+    if (from === telnyx.fromNumber || configured.includes(from)) return;
     const owns = await ownsNumber(from);
     if (owns === true) return;
     throw owns === false
       ? new LandlineError(
           'caller_id_not_allowed',
-          'from must be TELNYX_FROM_NUMBER, a number in the routing table, or another number of the Telnyx account',
+          'from must be TELNYX_FROM_NUMBER, a number in the config, or another number of the Telnyx account',
         )
       : new LandlineError(
           'telnyx_command_failed',
-          'from is neither TELNYX_FROM_NUMBER nor in the routing table, and Telnyx does not say at the moment whether it is a number of the account',
+          'from is neither TELNYX_FROM_NUMBER nor in the config, and Telnyx does not say at the moment whether it is a number of the account',
           { retryable: true },
         );
   }

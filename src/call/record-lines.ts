@@ -249,7 +249,7 @@ const NAMES: ReadonlySet<string> = new Set([
 ]);
 
 const TEXT_KEYS: ReadonlySet<string> = new Set([
-  ...['text', 'heard', 'transcript', 'message', 'arguments', 'result', 'rest'],
+  ...['text', 'heard', 'transcript', 'message', 'announce', 'arguments', 'result', 'rest'],
 ]);
 
 function hideTexts(value: unknown): unknown {

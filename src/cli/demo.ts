@@ -172,7 +172,9 @@ function summarise(screen: Screen, checks: readonly ReportCheck[], out: string):
   const [load = 0] = loadavg();
   const processors = availableParallelism();
   if (checks.some(({ passed }) => !passed) && load > processors) {
-    screen.line(`  Sound has to keep time, and this machine is busy (load ${load.toFixed(1)} on ${processors} processors): try again when`);
+    screen.line(
+      `  Sound has to keep time, and this machine is busy (load ${load.toFixed(1)} on ${processors} processors): try again when`,
+    );
     screen.line('  it is quieter.');
   }
   screen.line();

@@ -228,6 +228,7 @@ async function start(
     ...{ registry, agents, routing: gates.routing, destinations: gates.destinations, queue: dials },
     telnyx: options.telnyx,
     ownsNumber: (number) => gates.ownsNumber(number),
+    configured: Object.keys(options.routing.numbers),
   });
   const metrics = new Metrics({
     software: options.software,
@@ -407,6 +408,7 @@ async function start(
   });
   await app.register(recordingLinks({ recordings, clock, log }));
   addOperationsRoutes(app, {
+    isPublic: options.apiKeys.length > 0,
     metrics,
     version,
     readiness: () => {

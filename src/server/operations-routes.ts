@@ -12,6 +12,8 @@ export interface Readiness {
 
 export interface OperationsRoutesOptions {
   readonly readiness: () => Readiness;
+  /** Strangers may ask: they are told what is wrong, and not with which host or file. The log says it all. */
+  readonly isPublic: boolean;
   readonly metrics: Pick<Metrics, 'registry'>;
   /** Of Landline. */
   readonly version: string;
@@ -61,15 +63,17 @@ const docs = {
 
 /** `/healthz`, `/readyz`, `/metrics` and `/asyncapi.json`. */
 export function addOperationsRoutes(app: FastifyInstance, options: OperationsRoutesOptions): void {
-  const { readiness, metrics, version } = options;
+  const { readiness, isPublic, metrics, version } = options;
+  const shown = (texts: readonly string[]): string[] =>
+    texts.map((text) => (isPublic ? (text.split(': ')[0] ?? '') : text));
   app.get('/healthz', { config: { api: docs.health } }, async () => ({ status: 'ok' }));
   app.get('/readyz', { config: { api: docs.ready } }, async (_request, reply) => {
     const { reasons, degraded } = readiness();
     const isReady = reasons.length === 0;
     return reply.code(isReady ? 200 : 503).send({
       status: isReady ? 'ready' : 'not ready',
-      reasons,
-      ...(degraded.length === 0 ? {} : { degraded }),
+      reasons: shown(reasons),
+      ...(degraded.length === 0 ? {} : { degraded: shown(degraded) }),
     });
   });
   app.get('/metrics', { config: { api: docs.metrics } }, async (_request, reply) =>

@@ -1,5 +1,6 @@
 import { sql, type ExpressionBuilder, type RawBuilder } from 'kysely';
 import type { Engine } from './engine.ts';
+import { NEWS_MS } from './follow-ups.ts';
 import type { DialRow, KnownWork, LaneScope, Store, Work } from './port.ts';
 import { insertWork } from './project.ts';
 import { clean, indexed, rowToWork } from './rows.ts';
@@ -9,6 +10,9 @@ import type { Tables } from './schema.ts';
 const KEY_MS = 24 * 3600 * 1000;
 /** Twice as long as any limit looks back; whom we dialled is in the calls' own records. */
 const DIALS_MS = 2 * KEY_MS;
+/** Keys of finished work: nothing puts one in again that is older than {@link NEWS_MS}. */
+const KEYS_KEPT_MS = NEWS_MS + KEY_MS;
+const PRUNE_EVERY = 500;
 
 /** The outbox: work of one lane one after the other, a failing head holds its lane. */
 type Outbox = Pick<
@@ -89,6 +93,12 @@ export function createOutbox({ db }: Engine, now: () => number): Outbox {
     async workDone(id) {
       // Its key stays, so that it is not put in again; what it carried does not.
       await db.updateTable('outbox').set({ state: 'done', payload: '{}', error: null }).where('id', '=', id).execute();
+      if (id % PRUNE_EVERY !== 0) return;
+      await db
+        .deleteFrom('outbox')
+        .where('state', '=', 'done')
+        .where('created_at', '<', now() - KEYS_KEPT_MS)
+        .execute();
     },
     async workFailed(id, error, dueAt) {
       await db

@@ -144,7 +144,7 @@ export class Exchange {
       ...{ hangupsAfterEnd: 0, chunk: 0 },
     };
     this.legs.push(leg);
-    this.#tell(leg, 'call.initiated', by === 'caller' ? {} : ({ direction: 'outgoing' }));
+    this.#tell(leg, 'call.initiated', by === 'caller' ? {} : { direction: 'outgoing' });
     return leg;
   }
 

@@ -50,8 +50,7 @@ async function live(fate: Fate): Promise<{ readonly world: World; readonly isUp:
   const down = (cause: string): void => {
     if (!leg.up) return;
     leg.up = false;
-    if (fate.endIsTold)
-      clock.after(5, () => say('call.hangup', { cause, sipCode: '200', source: 'callee' }));
+    if (fate.endIsTold) clock.after(5, () => say('call.hangup', { cause, sipCode: '200', source: 'callee' }));
   };
   const ring = (): void => {
     leg.was = leg.up = true;
