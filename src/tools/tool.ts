@@ -66,7 +66,7 @@ export function outcomeOf(value: unknown): ToolOutcome {
   if (value === undefined) return { ok: true, result: '{"status":"ok"}' };
   let text: string | undefined;
   try {
-    text = typeof value === 'string' ? value : (JSON.stringify(value));
+    text = typeof value === 'string' ? value : JSON.stringify(value);
   } catch {
     // Circular, a BigInt, a `toJSON` that throws.
   }

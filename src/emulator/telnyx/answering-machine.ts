@@ -38,7 +38,11 @@ export function detectMachine(leg: Leg, mode: string, machine: Machine | undefin
     void leg.after(ms, () => leg.webhook(`call.machine.${event}`, { ...ends, result }));
 
   if (mode === 'premium') {
-    later(DETECTION_MS, 'premium.detection.ended', machine ? (machine.fax === true ? 'fax_detected' : 'machine') : 'human_residence');
+    later(
+      DETECTION_MS,
+      'premium.detection.ended',
+      machine ? (machine.fax === true ? 'fax_detected' : 'machine') : 'human_residence',
+    );
     if (beeps) later(Math.max(greetingMs, DETECTION_MS + 1), 'premium.greeting.ended', 'beep_detected');
     return;
   }
