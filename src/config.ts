@@ -296,7 +296,9 @@ function checkServing(
       complain('TELNYX_PUBLIC_KEY', 'is missing: copy it from the Telnyx portal (Keys & credentials, Public key)');
     }
   }
-  if (mode === 'live' && isLoopback(host) && !isSet('LANDLINE_API_KEY')) {
+  const { publicUrl } = environment;
+  const isPublic = publicUrl !== undefined && !isLoopback(new URL(publicUrl).hostname);
+  if (mode === 'live' && isPublic && isLoopback(host) && !isSet('LANDLINE_API_KEY')) {
     warn(
       'LANDLINE_API_KEY',
       'is not set: whoever reaches this machine, also through its proxy, may use the control API; let the proxy pass /webhooks/telnyx and /media/ only, or set a key',
