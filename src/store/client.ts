@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Clock, TimerHandle } from '../core/clock.ts';
@@ -56,6 +57,7 @@ const MAX_WAITING = 1_000;
 /** For any one answer, the wait behind others included. */
 const ANSWER_MS = 10_000;
 const CLOSE_MS = 15_000;
+const EXIT_MS = 2_000;
 /** The thread tells its state each second; this long without is as good as gone. */
 const SILENT_MS = 10_000;
 const FIRST_PAUSE_MS = 250;
@@ -73,9 +75,11 @@ export const startStoreThread: StartStoreThread = (setup, events) => {
     isOver = true;
     events.died(reason);
   };
+  let hasClosed = false;
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   worker.on('message', (message: FromThread) => {
     if (isOver) return;
-    if (message.type === 'closed') isOver = true;
+    if (message.type === 'closed') hasClosed = isOver = true;
     events.message(message);
   });
   worker.on('error', (error) => died(messageOf(error)));
@@ -84,6 +88,9 @@ export const startStoreThread: StartStoreThread = (setup, events) => {
     post: (message) => worker.postMessage(message),
     async terminate() {
       isOver = true;
+      // One that has closed its database ends by itself, at once. Cut down while it tears SQLite down, it was seen to
+      // take the process along.
+      if (hasClosed) await Promise.race([exited, delay(EXIT_MS, undefined, { ref: false })]);
       await worker.terminate();
     },
   };

@@ -1,5 +1,5 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { systemClock } from '../core/clock.ts';
+import { systemClock, type TimerHandle } from '../core/clock.ts';
 import { LandlineError, messageOf } from '../core/errors.ts';
 import type { Log, LogFields } from '../core/log.ts';
 import { openEngine } from './open-engine.ts';
@@ -40,11 +40,12 @@ function run(port: MessagePort, { databaseUrl, projector: setup }: ThreadSetup):
   };
 
   let isClosing = false;
+  let next: TimerHandle | undefined;
   const watch = async (): Promise<void> => {
     const state = await look();
     if (isClosing) return;
     say({ type: 'state', state });
-    clock.after(STATE_MS, () => void watch());
+    next = clock.after(STATE_MS, () => void watch());
   };
   const look = async (): Promise<StoreState> => {
     const { failed, pendingCalls = 0, lagMs = 0, skipped = 0 } = projector?.state() ?? {};
@@ -57,6 +58,7 @@ function run(port: MessagePort, { databaseUrl, projector: setup }: ThreadSetup):
   };
   const close = async (): Promise<void> => {
     isClosing = true;
+    next?.cancel();
     await Promise.all(underWay);
     await projector?.finish(FINISH_MS);
     await store.close();
