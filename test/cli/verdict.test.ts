@@ -40,7 +40,7 @@ const GOOD: Evidence = {
   plan,
   script: loadScript(plan.script),
   story: STORY,
-  heard: { stretches: [stretch], believedOnly: 320, heardOnly: 320, shift: 800 },
+  heard: { stretches: [stretch], believedOnly: 160, heardOnly: 160, shift: 800 },
   phoneUnderruns: 0,
   gatewayUnderruns: 0,
 };
@@ -98,8 +98,8 @@ describe('the verdict of the demo', () => {
     ['the call did not end', { ...GOOD, story: { ...STORY, endReason: undefined } }, ['call was transferred']],
     ['the phone heard a hole', { ...GOOD, phoneUnderruns: 1 }, [HOLES]],
     ['the gateway was late', { ...GOOD, gatewayUnderruns: 1 }, [HOLES]],
-    ['more was believed than heard', withHeard({ believedOnly: 321 }), [SAME]],
-    ['more was heard than believed', withHeard({ heardOnly: 321 }), [SAME]],
+    ['more was believed than heard', withHeard({ believedOnly: 161 }), [SAME]],
+    ['more was heard than believed', withHeard({ heardOnly: 161 }), [SAME]],
     ['something was heard at another time', withHeard({ shift: 801 }), [SAME]],
     ['nothing was heard at all', withHeard({ stretches: [] }), [SAME]],
   ];

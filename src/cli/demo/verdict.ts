@@ -18,8 +18,8 @@ export interface Evidence {
 
 const LEAST_TURNS = 4;
 const LEAST_INTENTS = 3;
-/** What a recording leaves out at most when it moves; a cut lies within one frame of where the phone heard it. */
-const CUT_TOLERANCE = 320;
+/** One frame: where a cut lies, the gateway knows to the frame under way; a recording that moves leaves out no more. */
+const CUT_TOLERANCE = 160;
 /** The recording may move a stretch by so much against the call's clock. */
 const PLACE_TOLERANCE = 800;
 
